@@ -1,0 +1,52 @@
+//! One trait, one associated function per op; an instruction set overrides what it speeds up.
+
+use crate::portable;
+use crate::portable::{Add, AveragePool2d, Conv2d, Dense, DepthwiseConv2d, MaxPool2d};
+use crate::requantize::Requantize;
+
+/// The kernels of one instruction set. Defaults forward to [`portable`], the specification, so a
+/// backend adds only what it speeds up and signatures cannot drift.
+pub trait Backend {
+    /// Convolution with fused ReLU (a clamp) and max pool. See [`portable::conv2d()`].
+    fn conv2d<R: Requantize>(layer: &Conv2d<'_, R>, input: &[i8], output: &mut [i8]) {
+        portable::conv2d(layer, input, output);
+    }
+
+    /// Depthwise convolution. See [`portable::depthwise_conv2d()`].
+    fn depthwise_conv2d<R: Requantize>(
+        layer: &DepthwiseConv2d<'_, R>,
+        input: &[i8],
+        output: &mut [i8],
+    ) {
+        portable::depthwise_conv2d(layer, input, output);
+    }
+
+    /// Fully connected layer. See [`portable::dense()`].
+    fn dense<R: Requantize>(layer: &Dense<'_, R>, input: &[i8], output: &mut [i8]) {
+        portable::dense(layer, input, output);
+    }
+
+    /// Max pool. See [`portable::max_pool2d()`].
+    fn max_pool2d(layer: &MaxPool2d, input: &[i8], output: &mut [i8]) {
+        portable::max_pool2d(layer, input, output);
+    }
+
+    /// Average pool. See [`portable::average_pool2d()`].
+    fn average_pool2d<R: Requantize>(layer: &AveragePool2d<R>, input: &[i8], output: &mut [i8]) {
+        portable::average_pool2d(layer, input, output);
+    }
+
+    /// Residual add of two maps. See [`portable::add()`].
+    fn add(layer: &Add, lhs: &[i8], rhs: &[i8], output: &mut [i8]) {
+        portable::add(layer, lhs, rhs, output);
+    }
+}
+
+/// The specification itself: plain Rust for any core.
+#[derive(Clone, Copy, Debug)]
+pub struct Portable;
+
+impl Backend for Portable {}
+
+/// The fastest backend for the target of this build.
+pub type Native = Portable;

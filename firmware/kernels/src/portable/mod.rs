@@ -1,0 +1,15 @@
+//! The specification: every kernel in plain safe Rust, readable first.
+
+mod add;
+mod average_pool2d;
+mod conv2d;
+mod dense;
+mod depthwise_conv2d;
+mod max_pool2d;
+
+pub use add::{Add, add};
+pub use average_pool2d::{AveragePool2d, average_pool2d};
+pub use conv2d::{Conv2d, conv2d};
+pub use dense::{Dense, dense};
+pub use depthwise_conv2d::{DepthwiseConv2d, depthwise_conv2d};
+pub use max_pool2d::{MaxPool2d, max_pool2d};

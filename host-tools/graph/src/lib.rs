@@ -1,0 +1,17 @@
+//! Networks as typed graphs, and the ONNX files they come from and go to.
+//!
+//! A [`Graph`] is a list of nodes in execution order over tensors of shape `[h, w, c]` (batch 1). It comes in two
+//! precisions that share everything but their constants: [`FloatGraph`], what a trainer or a float ONNX
+//! file gives, and [`Int8Graph`], what runs on a device.
+#![forbid(unsafe_code)]
+
+mod graph;
+pub mod onnx;
+mod op;
+pub mod staircase;
+
+pub use graph::{
+    Fit, FloatGraph, Graph, Int8Graph, Metadata, Node, Preprocessing, Quantization, Tensor, TensorId,
+};
+pub use op::{Conv2d, FloatWeights, Int8Weights, Op};
+pub use thumbnet_kernels::geometry::{Padding, Shape, Window};

@@ -1,0 +1,63 @@
+//! The operations a network can have.
+
+use thumbnet_kernels::geometry::Window;
+
+/// An operation over `[h, w, c]` maps, with weights `W`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op<W> {
+    /// Convolution; a dense layer is one whose window covers the whole map, a depthwise one has
+    /// `groups == ic`.
+    Conv2d(Conv2d<W>),
+    /// Max pool; taps on the padding are ignored.
+    MaxPool2d(Window),
+    /// Average over the window; no padding.
+    AveragePool2d(Window),
+    /// Element-wise sum of two maps of one shape.
+    Add,
+    /// `max(x, 0)`; in an [`crate::Int8Graph`] a clamp at the code of real 0.
+    Relu,
+}
+
+/// A convolution's window and constants.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conv2d<W> {
+    /// Window over the input.
+    pub window: Window,
+    /// Divides input and output channels; 1 for an ordinary convolution.
+    pub groups: usize,
+    /// Weights and bias.
+    pub weights: W,
+}
+
+/// Float weights of a convolution.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FloatWeights {
+    /// `[oc, kh, kw, ic / groups]`.
+    pub values: Vec<f32>,
+    /// `[oc]`.
+    pub bias: Vec<f32>,
+}
+
+/// Quantized weights of a convolution: `real = scale[oc] * code`, zero point 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Int8Weights {
+    /// `[oc, kh, kw, ic / groups]`.
+    pub values: Vec<i8>,
+    /// `[oc]`, as int32 codes of scale `x_scale * scale[oc]`; the input's zero point is *not* folded in.
+    pub bias: Vec<i32>,
+    /// `[oc]`.
+    pub scales: Vec<f32>,
+}
+
+impl<W> Op<W> {
+    /// The operation's name in the ONNX world, for messages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Conv2d(_) => "Conv",
+            Self::MaxPool2d(_) => "MaxPool",
+            Self::AveragePool2d(_) => "AveragePool",
+            Self::Add => "Add",
+            Self::Relu => "Relu",
+        }
+    }
+}
