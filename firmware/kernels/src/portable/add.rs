@@ -1,7 +1,7 @@
 //! Residual add of two maps with power-of-two scales.
 
 /// `clamp(((lhs - lz) << ls) + ((rhs - rz) << rs), rounded half to even by `output_shift`, + oz)`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Add {
     /// Codes of real 0: left, right, output.
     pub zero_points: [i8; 3],
