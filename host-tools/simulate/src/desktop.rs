@@ -1,0 +1,1 @@
+//! The desktop interpreter: the same kernels, called step by step.
