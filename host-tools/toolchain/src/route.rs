@@ -23,15 +23,26 @@ impl FromStr for Route {
     type Err = Error;
 
     fn from_str(word: &str) -> Result<Self, Error> {
-        match word {
-            "rustup" => Ok(Self::Rustup),
-            "debian" => Ok(Self::Debian),
-            other => Err(Error::UnknownRoute(other.to_owned())),
-        }
+        let known = [Self::Rustup, Self::Debian].into_iter().find(|route| route.name() == word);
+        known.ok_or_else(|| Error::UnknownRoute(word.to_owned()))
+    }
+}
+
+impl std::fmt::Display for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
     }
 }
 
 impl Route {
+    /// The word for this route in `--toolchain` and `THUMBNET_TOOLCHAIN`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rustup => "rustup",
+            Self::Debian => "debian",
+        }
+    }
+
     /// Whether everything for this route is installed.
     pub fn is_ready(self, target: &str) -> bool {
         match self {
@@ -46,6 +57,28 @@ impl Route {
             Self::Rustup => format!("rustup target add {target}"),
             Self::Debian => "apt-get install rustc-web rust-web-src".to_owned(),
         }
+    }
+
+    /// A `cargo` command with the compiler and environment to build for the bare-metal `target`. The caller
+    /// adds the folder and the arguments (`--target` included, unless the folder's configuration names it).
+    ///
+    /// # Errors
+    /// [`Error::Missing`] or [`Error::Failed`] if rustup's compiler does not lead to its linker.
+    pub fn cargo(self, target: &str) -> Result<Command, Error> {
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        // What the surrounding cargo set for its own build must not reach this one.
+        for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTC"] {
+            cargo.env_remove(variable);
+        }
+        if self == Self::Debian {
+            let triple = target.to_uppercase().replace(['-', '.'], "_");
+            cargo
+                .env("RUSTC", DEBIAN_RUSTC)
+                .env("RUSTC_BOOTSTRAP", "1")
+                .env("CARGO_UNSTABLE_BUILD_STD", "core")
+                .env(format!("CARGO_TARGET_{triple}_LINKER"), rust_lld()?);
+        }
+        Ok(cargo)
     }
 }
 
@@ -66,26 +99,13 @@ pub fn route(target: &str) -> Result<Route, Error> {
     })
 }
 
-/// A `cargo` command with the compiler and environment to build for the bare-metal `target`. The caller adds
-/// the folder and the arguments (`--target` included, unless the folder's configuration names it).
+/// A `cargo` command that builds for the bare-metal `target` by the route of this machine; see
+/// [`Route::cargo`].
 ///
 /// # Errors
 /// As [`route`]; or [`Error::Failed`] if rustc does not answer.
 pub fn cargo_for_target(target: &str) -> Result<Command, Error> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // What the surrounding cargo set for its own build must not reach this one.
-    for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTC"] {
-        cargo.env_remove(variable);
-    }
-    if route(target)? == Route::Debian {
-        let triple = target.to_uppercase().replace(['-', '.'], "_");
-        cargo
-            .env("RUSTC", DEBIAN_RUSTC)
-            .env("RUSTC_BOOTSTRAP", "1")
-            .env("CARGO_UNSTABLE_BUILD_STD", "core")
-            .env(format!("CARGO_TARGET_{triple}_LINKER"), rust_lld()?);
-    }
-    Ok(cargo)
+    route(target)?.cargo(target)
 }
 
 /// Debian ships no `rust-lld`; rustup's links the same objects.
