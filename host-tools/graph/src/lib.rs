@@ -8,10 +8,12 @@
 mod graph;
 pub mod onnx;
 mod op;
+pub mod requantization;
 pub mod staircase;
 
 pub use graph::{
-    Fit, FloatGraph, Graph, Int8Graph, Metadata, Node, Preprocessing, Quantization, Tensor, TensorId,
+    Fit, FloatGraph, Graph, Int8Graph, Metadata, Node, Preprocessing, Quantization, Tensor,
+    TensorId,
 };
 pub use op::{Conv2d, FloatWeights, Int8Weights, Op};
 pub use thumbnet_kernels::geometry::{Padding, Shape, Window};
