@@ -1,2 +1,3 @@
 //! stub
 #![no_std]
+pub mod preprocess;
