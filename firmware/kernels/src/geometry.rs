@@ -22,6 +22,14 @@ impl Shape {
         self.h * self.w * self.c
     }
 
+    /// Number of elements, or `None` if it does not fit in a `usize`: for shapes not yet trusted.
+    pub const fn checked_len(self) -> Option<usize> {
+        match self.h.checked_mul(self.w) {
+            Some(pixels) => pixels.checked_mul(self.c),
+            None => None,
+        }
+    }
+
     /// Whether there is no element.
     pub const fn is_empty(self) -> bool {
         self.len() == 0
@@ -100,6 +108,74 @@ impl Window {
     pub const fn taps(&self) -> usize {
         self.kernel[0] * self.kernel[1]
     }
+
+    /// Shape `[oc, kh * kw, ic]` of a convolution's filters, or `None` if `kh * kw` overflows.
+    pub const fn filters(&self, oc: usize, ic: usize) -> Option<Shape> {
+        match self.kernel[0].checked_mul(self.kernel[1]) {
+            Some(taps) => Some(Shape::new(oc, taps, ic)),
+            None => None,
+        }
+    }
+
+    /// Whether the window makes the map `output` of `input`, channel by channel.
+    pub fn maps(&self, input: Shape, output: Shape) -> bool {
+        input.c == output.c && self.positions(input.h, input.w) == Some([output.h, output.w])
+    }
+
+    /// The taps of row position `position` that lie on a map of `h` rows, not on its padding.
+    pub const fn rows_inside(&self, position: usize, h: usize) -> Taps {
+        taps_along(position * self.stride[0], self.padding.top, self.kernel[0], self.dilation[0], h)
+    }
+
+    /// The taps of column position `position` that lie on a map of `w` columns, not on its padding.
+    pub const fn columns_inside(&self, position: usize, w: usize) -> Taps {
+        let origin = position * self.stride[1];
+        taps_along(origin, self.padding.left, self.kernel[1], self.dilation[1], w)
+    }
+}
+
+/// The taps of a window that lie on the map, along one axis: taps `first..first + count`, of which the
+/// first reads row (or column) `start` and each other one `dilation` further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taps {
+    /// Index of the first tap on the map.
+    pub first: usize,
+    /// Number of taps on the map.
+    pub count: usize,
+    /// Row or column that the first tap on the map reads.
+    pub start: usize,
+}
+
+impl Taps {
+    /// The row or column that tap `tap` of a window with this `dilation` reads, or `None` on padding.
+    #[inline]
+    pub const fn reads(&self, tap: usize, dilation: usize) -> Option<usize> {
+        // Below `first` the difference wraps to a number that is not below `count` either.
+        let step = tap.wrapping_sub(self.first);
+        if step < self.count { Some(self.start + step * dilation) } else { None }
+    }
+}
+
+const fn taps_along(
+    origin: usize,
+    padding: usize,
+    kernel: usize,
+    dilation: usize,
+    length: usize,
+) -> Taps {
+    // A dilation of 0 belongs to no valid window; 1 in its place keeps the division defined.
+    let dilation = if dilation == 0 { 1 } else { dilation };
+    let first = padding.saturating_sub(origin).div_ceil(dilation);
+    if first >= kernel {
+        return Taps { first: 0, count: 0, start: 0 };
+    }
+    let start = origin + first * dilation - padding;
+    if start >= length {
+        return Taps { first: 0, count: 0, start: 0 };
+    }
+    let reachable = (length - start - 1) / dilation + 1;
+    let remaining = kernel - first;
+    Taps { first, count: if remaining < reachable { remaining } else { reachable }, start }
 }
 
 const fn positions_along(
@@ -123,7 +199,7 @@ const fn positions_along(
 
 #[cfg(test)]
 mod tests {
-    use super::{Padding, Window};
+    use super::{Padding, Shape, Taps, Window};
 
     #[test]
     fn positions_follow_the_onnx_formula() {
@@ -145,5 +221,40 @@ mod tests {
         assert_eq!(Window::square(1, 0).positions(8, 8), None);
         let huge = Window { dilation: [usize::MAX, 1], ..Window::square(3, 1) };
         assert_eq!(huge.positions(8, 8), None);
+    }
+
+    #[test]
+    fn taps_inside_agree_with_counting_them() {
+        for (padding, kernel, dilation, length) in
+            [(0, 3, 1, 5), (1, 3, 1, 5), (2, 3, 2, 4), (5, 2, 3, 2), (4, 5, 1, 1), (3, 4, 2, 3)]
+        {
+            let window = Window {
+                kernel: [kernel, 1],
+                dilation: [dilation, 1],
+                padding: Padding { top: padding, bottom: padding, left: 0, right: 0 },
+                ..Window::square(1, 1)
+            };
+            let [positions, _] = window.positions(length, 1).unwrap();
+            for position in 0..positions {
+                let on_map = |tap: &usize| {
+                    let row = position + tap * dilation;
+                    (padding..padding + length).contains(&row)
+                };
+                let taps = window.rows_inside(position, length);
+                let mut counted = (0..kernel).filter(on_map);
+                assert_eq!(taps.count, counted.clone().count(), "{window:?} at {position}");
+                if let Some(first) = counted.next() {
+                    let start = position + first * dilation - padding;
+                    assert_eq!(taps, Taps { first, start, ..taps }, "{window:?} at {position}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_shape_too_large_to_count_has_no_length() {
+        assert_eq!(Shape::new(3, 4, 5).checked_len(), Some(60));
+        assert_eq!(Shape::new(usize::MAX, 2, 1).checked_len(), None);
+        assert_eq!(Shape::new(1 << 20, 1 << 20, usize::MAX).checked_len(), None);
     }
 }

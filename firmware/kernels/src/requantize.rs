@@ -81,10 +81,10 @@ pub const fn round_half_even(value: f32) -> i32 {
         1024.0
     } else if value < -1024.0 {
         -1024.0
-    } else if value == value {
-        value
-    } else {
+    } else if value.is_nan() {
         0.0
+    } else {
+        value
     };
     (value + MAGIC).to_bits() as i32 - MAGIC.to_bits() as i32
 }

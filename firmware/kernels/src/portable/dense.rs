@@ -1,5 +1,6 @@
 //! Fully connected layer.
 
+use super::inner_product::inner_product;
 use crate::requantize::Requantize;
 
 /// A fully connected layer over a flattened `[h, w, c]` map.
@@ -13,7 +14,29 @@ pub struct Dense<'a, R> {
     pub requantize: R,
 }
 
+impl<R> Dense<'_, R> {
+    /// Whether the slices belong together; the kernels do nothing where they do not.
+    pub fn describes(&self, input: &[i8], output: &[i8]) -> bool {
+        !input.is_empty()
+            && self.bias.len() == output.len()
+            && output.len().checked_mul(input.len()) == Some(self.weights.len())
+    }
+}
+
 /// `output[oc] = requantize(bias[oc] + sum over i of input[i] * weights[oc][i])`.
+///
+/// A `layer` that does not [describe](Dense::describes) its slices leaves `output` as it is.
+/// Accumulators wrap at 2^32; the compiler proves that they never do.
+///
+/// Source: ONNX QLinearConv-10 with a window over the whole map.
 pub fn dense<R: Requantize>(layer: &Dense<'_, R>, input: &[i8], output: &mut [i8]) {
-    let _ = (layer, input, output);
+    if !layer.describes(input, output) {
+        return;
+    }
+    let filters = layer.weights.chunks_exact(input.len().max(1));
+    let channels = output.iter_mut().zip(filters).zip(layer.bias).enumerate();
+    for (channel, ((code, filter), bias)) in channels {
+        let accumulator = bias.wrapping_add(inner_product(input, filter));
+        *code = layer.requantize.requantize(accumulator, channel);
+    }
 }

@@ -22,11 +22,89 @@ pub struct DepthwiseConv2d<'a, R> {
     pub requantize: R,
 }
 
+impl<R> DepthwiseConv2d<'_, R> {
+    /// Whether shapes, window and slices belong together; the kernels do nothing where they do not.
+    pub fn describes(&self, input: &[i8], output: &[i8]) -> bool {
+        let filters = self.window.filters(1, self.output.c);
+        self.window.maps(self.input, self.output)
+            && self.input.checked_len() == Some(input.len())
+            && self.output.checked_len() == Some(output.len())
+            && filters.and_then(Shape::checked_len) == Some(self.weights.len())
+            && self.bias.len() == self.output.c
+    }
+}
+
+/// Channels that share the walk over a window; their accumulators live on the stack.
+const BLOCK: usize = 16;
+
 /// Convolves each channel with its own weights.
+///
+/// ```text
+/// for each output pixel, for each block of 16 channels:
+///     accumulators = bias
+///     for each tap: accumulators += the tap's input (on the padding: zero points) * the tap's weights
+///     output = requantize(accumulators)
+/// ```
+///
+/// A `layer` that does not [describe](DepthwiseConv2d::describes) its slices leaves `output` as it is.
+/// Accumulators wrap at 2^32; the compiler proves that they never do.
+///
+/// Source: ONNX QLinearConv-10 with `group` = channels.
 pub fn depthwise_conv2d<R: Requantize>(
     layer: &DepthwiseConv2d<'_, R>,
     input: &[i8],
     output: &mut [i8],
 ) {
-    let _ = (layer, input, output);
+    if !layer.describes(input, output) {
+        return;
+    }
+    let Shape { w, c, .. } = layer.output;
+    for (y, row) in output.chunks_exact_mut((w * c).max(1)).enumerate() {
+        for (x, pixel) in row.chunks_exact_mut(c.max(1)).enumerate() {
+            let blocks = pixel.chunks_mut(BLOCK).zip(layer.bias.chunks(BLOCK));
+            for (block, (codes, bias)) in blocks.enumerate() {
+                let start = block * BLOCK;
+                let accumulators = accumulate(layer, input, [y, x], start, bias);
+                for (lane, (code, accumulator)) in codes.iter_mut().zip(accumulators).enumerate() {
+                    *code = layer.requantize.requantize(accumulator, start + lane);
+                }
+            }
+        }
+    }
+}
+
+/// The accumulators of the channels from `start` on at one position of the window.
+fn accumulate<R>(
+    layer: &DepthwiseConv2d<'_, R>,
+    input: &[i8],
+    [y, x]: [usize; 2],
+    start: usize,
+    bias: &[i32],
+) -> [i32; BLOCK] {
+    let mut accumulators = [0; BLOCK];
+    for (accumulator, bias) in accumulators.iter_mut().zip(bias) {
+        *accumulator = *bias;
+    }
+    let Shape { h, w, c } = layer.input;
+    let [dilation_y, dilation_x] = layer.window.dilation;
+    let rows = layer.window.rows_inside(y, h);
+    let columns = layer.window.columns_inside(x, w);
+    let padding = [layer.input_zero_point; BLOCK];
+    let filter_rows = layer.weights.chunks_exact((layer.window.kernel[1] * c).max(1));
+    for (tap_y, filter_row) in filter_rows.enumerate() {
+        let row = rows.reads(tap_y, dilation_y).and_then(|row| input.get(row * w * c..));
+        for (tap_x, weights) in filter_row.chunks_exact(c.max(1)).enumerate() {
+            let column = columns.reads(tap_x, dilation_x);
+            let pixel = match (row, column) {
+                (Some(row), Some(column)) => row.get(column * c + start..).unwrap_or_default(),
+                _ => &padding,
+            };
+            let weights = weights.get(start..).unwrap_or_default();
+            for ((accumulator, input), weight) in accumulators.iter_mut().zip(pixel).zip(weights) {
+                let product = i32::from(*input) * i32::from(*weight);
+                *accumulator = accumulator.wrapping_add(product);
+            }
+        }
+    }
+    accumulators
 }

@@ -13,7 +13,51 @@ pub struct MaxPool2d {
     pub window: Window,
 }
 
+impl MaxPool2d {
+    /// Whether shapes, window and slices belong together; the kernels do nothing where they do not.
+    pub fn describes(&self, input: &[i8], output: &[i8]) -> bool {
+        self.window.maps(self.input, self.output)
+            && self.input.checked_len() == Some(input.len())
+            && self.output.checked_len() == Some(output.len())
+    }
+}
+
 /// The largest input under each window position, per channel.
+///
+/// Codes keep their scale and zero point, so there is no requantization. A window wholly on the
+/// padding gives -128.
+///
+/// A `layer` that does not [describe](MaxPool2d::describes) its slices leaves `output` as it is.
+///
+/// Source: ONNX MaxPool-12 on int8.
 pub fn max_pool2d(layer: &MaxPool2d, input: &[i8], output: &mut [i8]) {
-    let _ = (layer, input, output);
+    if !layer.describes(input, output) {
+        return;
+    }
+    let Shape { w, c, .. } = layer.output;
+    for (y, row) in output.chunks_exact_mut((w * c).max(1)).enumerate() {
+        for (x, pixel) in row.chunks_exact_mut(c.max(1)).enumerate() {
+            pixel.fill(i8::MIN);
+            raise_to_largest(layer, input, [y, x], pixel);
+        }
+    }
+}
+
+/// Raises `largest`, one code a channel, to the largest inputs at one position of the window.
+fn raise_to_largest(layer: &MaxPool2d, input: &[i8], [y, x]: [usize; 2], largest: &mut [i8]) {
+    let Shape { h, w, c } = layer.input;
+    let rows = layer.window.rows_inside(y, h);
+    let columns = layer.window.columns_inside(x, w);
+    // A dilation counts for nothing, and may be any number, where there is one tap.
+    let row_step = layer.window.dilation[0].saturating_mul(w * c).max(1);
+    let pixel_step = layer.window.dilation[1].saturating_mul(c).max(1);
+    let first_pixel = (rows.start * w + columns.start) * c;
+    let rows = input.get(first_pixel..).unwrap_or_default().chunks(row_step).take(rows.count);
+    for row in rows {
+        for pixel in row.chunks(pixel_step).take(columns.count) {
+            for (largest, code) in largest.iter_mut().zip(pixel) {
+                *largest = (*largest).max(*code);
+            }
+        }
+    }
 }

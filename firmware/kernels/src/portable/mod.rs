@@ -5,6 +5,7 @@ mod average_pool2d;
 mod conv2d;
 mod dense;
 mod depthwise_conv2d;
+mod inner_product;
 mod max_pool2d;
 
 pub use add::{Add, add};

@@ -1,0 +1,9 @@
+//! The portable kernels against the definition of each op, computed naively in i64.
+
+mod add;
+mod conv2d;
+mod dense;
+mod depthwise_conv2d;
+mod oracle;
+mod pools;
+mod random;
