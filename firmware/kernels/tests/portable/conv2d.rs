@@ -38,7 +38,7 @@ impl Case {
             bias: random.biases(oc, filter_len as i32 * 128 * 128),
             multipliers: random.multipliers(oc),
             output_zero_point: random.code(),
-            clamp: if seed % 2 == 0 { [-128, 127] } else { [a.min(b), a.max(b)] },
+            clamp: if seed.is_multiple_of(2) { [-128, 127] } else { [a.min(b), a.max(b)] },
             codes: random.codes(input.len()),
         }
     }
