@@ -1,0 +1,4 @@
+//! What all Cortex-M boards share.
+#![no_std]
+
+pub mod stack;

@@ -1,0 +1,1 @@
+//! Stand-ins for tests: a tiny network, a clock, a serial line in memory.
