@@ -1,8 +1,43 @@
 //! From an int8 network to firmware: choose kernels, prove their bounds, plan memory, write Rust and weights.
 //!
+//! ```text
+//! Int8Graph -validate-> -fuse-> groups of nodes -lower (fold)-> kernel calls -plan (pack)-> Program
+//! Program -emit-> Rust + weights        Program -fit-> does it fit this board?
+//! ```
+//!
 //! Depends on little, because it also runs in the build script of every board.
 #![forbid(unsafe_code)]
 
+mod error;
+mod fold;
+mod fuse;
+mod lower;
+mod names;
+mod options;
+mod pack;
+mod plan;
 mod program;
+mod validate;
 
+pub use error::{CompileError, FlashTooSmall, RamTooSmall};
+pub use options::Options;
 pub use program::{Call, Factors, Program, Region, Requantize, Step};
+
+use thumbnet_graph::Int8Graph;
+
+/// Compiles a network. `digest` is the start of its ONNX file's SHA-256; the generated code carries it.
+///
+/// # Errors
+/// If the graph contradicts itself, no kernel computes a node exactly, or an accumulator may overflow;
+/// the message names the node and the remedy.
+pub fn compile(
+    graph: &Int8Graph,
+    digest: [u8; 8],
+    options: &Options,
+) -> Result<Program, CompileError> {
+    validate::validate(graph)?;
+    let groups = fuse::group(graph, options.fuse);
+    let lowered =
+        groups.iter().map(|group| lower::lower(graph, group)).collect::<Result<Vec<_>, _>>()?;
+    Ok(plan::plan(graph, lowered, digest))
+}

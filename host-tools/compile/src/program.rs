@@ -42,6 +42,10 @@ pub struct Step {
     pub call: Call,
     /// One region, two for an add.
     pub inputs: Vec<Region>,
+    /// Shape of the first input.
+    pub input_shape: Shape,
+    /// Working memory of the kernel during this step only; disjoint from everything alive.
+    pub scratch: Option<Region>,
     /// Where the output goes; disjoint from the inputs.
     pub output: Region,
     /// Shape of the output.
@@ -59,6 +63,18 @@ pub struct Region {
     pub offset: usize,
     /// Length.
     pub bytes: usize,
+}
+
+impl Region {
+    /// One past the last byte.
+    pub fn end(self) -> usize {
+        self.offset + self.bytes
+    }
+
+    /// The bytes as indices of the arena.
+    pub fn range(self) -> std::ops::Range<usize> {
+        self.offset..self.end()
+    }
 }
 
 /// A kernel and its constants; fields as in the descriptor of the same name in `thumbnet_kernels`.
@@ -129,6 +145,57 @@ pub enum Call {
     Add(Add),
 }
 
+impl Call {
+    /// Name of the kernel, as in [`thumbnet_kernels::Backend`].
+    pub fn kernel(&self) -> &'static str {
+        match self {
+            Self::Conv2d { .. } => "conv2d",
+            Self::DepthwiseConv2d { .. } => "depthwise_conv2d",
+            Self::Dense { .. } => "dense",
+            Self::MaxPool2d { .. } => "max_pool2d",
+            Self::AveragePool2d { .. } => "average_pool2d",
+            Self::Add(_) => "add",
+        }
+    }
+
+    /// Its int8 weights; empty if it has none.
+    pub fn weights(&self) -> &[i8] {
+        match self {
+            Self::Conv2d { weights, .. }
+            | Self::DepthwiseConv2d { weights, .. }
+            | Self::Dense { weights, .. } => weights,
+            Self::MaxPool2d { .. } | Self::AveragePool2d { .. } | Self::Add(_) => &[],
+        }
+    }
+
+    /// Its biases; empty if it has none of its own in the weight file.
+    pub fn bias(&self) -> &[i32] {
+        match self {
+            Self::Conv2d { bias, .. }
+            | Self::DepthwiseConv2d { bias, .. }
+            | Self::Dense { bias, .. } => bias,
+            Self::MaxPool2d { .. } | Self::AveragePool2d { .. } | Self::Add(_) => &[],
+        }
+    }
+
+    /// Its requantization; `None` where codes pass through or shifts do the work.
+    pub fn requantize(&self) -> Option<&Requantize> {
+        match self {
+            Self::Conv2d { requantize, .. }
+            | Self::DepthwiseConv2d { requantize, .. }
+            | Self::Dense { requantize, .. }
+            | Self::AveragePool2d { requantize, .. } => Some(requantize),
+            Self::MaxPool2d { .. } | Self::Add(_) => None,
+        }
+    }
+
+    /// Bytes of weights, biases and factors in flash.
+    pub fn constant_bytes(&self) -> usize {
+        let factors = self.requantize().map_or(0, |requantize| requantize.factors.len());
+        self.weights().len() + 4 * (self.bias().len() + factors)
+    }
+}
+
 /// How accumulators become int8, with one factor a channel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Requantize {
@@ -149,4 +216,27 @@ pub enum Factors {
     Fixed(Vec<i32>),
     /// `thumbnet_kernels::requantize::Float` factors.
     Float(Vec<f32>),
+}
+
+impl Factors {
+    /// Number of channels.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Fixed(multipliers) => multipliers.len(),
+            Self::Float(factors) => factors.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// `fixed` or `float`.
+    pub fn form(&self) -> &'static str {
+        match self {
+            Self::Fixed(_) => "fixed",
+            Self::Float(_) => "float",
+        }
+    }
 }
