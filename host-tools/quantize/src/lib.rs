@@ -1,1 +1,157 @@
-//! stub
+//! From a float network to an int8 network that every engine runs to the same bytes.
+//!
+//! [`quantize`] chooses the formats of activations from pictures, the codes of weights a channel at a time, and
+//! then weight scales such that onnxruntime, tract and the device round alike for every accumulator that exists. It
+//! fails, and says where, rather than give a network for which that does not hold.
+//!
+//! [`integer::run`] is the meaning of an int8 network in plain exact arithmetic.
+#![forbid(unsafe_code)]
+
+mod calibrate;
+mod error;
+pub mod float;
+mod formats;
+pub mod integer;
+mod lower;
+mod report;
+#[cfg(test)]
+mod sample;
+mod snap;
+mod structure;
+mod taps;
+mod weights;
+
+pub use calibrate::Calibrate;
+pub use error::QuantizeError;
+pub use report::LayerReport;
+
+use formats::Format;
+use lower::{Kind, Layer};
+use thumbnet_graph::onnx::Form;
+use thumbnet_graph::{FloatGraph, Graph, Int8Graph, Node, Op, Tensor, TensorId};
+use weights::{Cost, quantize_weights};
+
+/// A quantized network and what quantization did to its layers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quantized {
+    /// The network.
+    pub graph: Int8Graph,
+    /// One report a node of `graph`, in order.
+    pub layers: Vec<LayerReport>,
+}
+
+/// How to quantize.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Options {
+    /// The form that the ONNX file will have: it decides what makes the engines agree.
+    pub form: Form,
+    /// How ranges of activations are chosen.
+    pub calibrate: Calibrate,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { form: Form::QLinear, calibrate: Calibrate::MinMax }
+    }
+}
+
+/// Quantizes `graph` for `form`, with ranges from the `calibration` pictures: u8 `[n, h, w, c]`, training
+/// pictures, some hundred of them.
+///
+/// # Errors
+/// [`QuantizeError`] if the graph is damaged, a value not finite, the pictures not whole, or if no weight scale makes
+/// all engines agree.
+pub fn quantize(
+    graph: &FloatGraph,
+    calibration: &[u8],
+    form: Form,
+) -> Result<Quantized, QuantizeError> {
+    quantize_with(graph, calibration, &Options { form, ..Options::default() })
+}
+
+/// [`quantize`] with a choice of how.
+///
+/// # Errors
+/// As [`quantize`].
+pub fn quantize_with(
+    graph: &FloatGraph,
+    calibration: &[u8],
+    options: &Options,
+) -> Result<Quantized, QuantizeError> {
+    let statistics = calibrate::observe(graph, calibration)?;
+    let layers = lower::lower(graph);
+    let formats = formats::choose(graph, &layers, &statistics, options)?;
+    let mut assembly = Assembly::new(graph, &formats);
+    let mut costs = Vec::with_capacity(layers.len());
+    for layer in &layers {
+        costs.push(assembly.push(layer, options.form)?);
+    }
+    let (int8, sources) = assembly.finish();
+    let noise = report::measure_noise(graph, &int8, &sources, &formats, calibration)?;
+    let layers = layers.iter().zip(noise).zip(costs);
+    let layers = layers
+        .map(|((layer, sqnr_db), cost)| {
+            LayerReport::new(layer.name, layer.op_name(), sqnr_db, cost)
+        })
+        .collect();
+    Ok(Quantized { graph: int8, layers })
+}
+
+/// The int8 graph while its nodes are added.
+struct Assembly<'a> {
+    float: &'a FloatGraph,
+    formats: &'a [Format],
+    int8: Int8Graph,
+    /// The int8 tensor of each float tensor that has one.
+    ids: Vec<Option<TensorId>>,
+    /// The float tensor of each int8 tensor.
+    sources: Vec<TensorId>,
+}
+
+impl<'a> Assembly<'a> {
+    fn new(float: &'a FloatGraph, formats: &'a [Format]) -> Self {
+        let mut metadata = float.metadata.clone();
+        if metadata.producer.is_empty() {
+            metadata.producer = concat!("thumbnet ", env!("CARGO_PKG_VERSION")).to_owned();
+        }
+        let (input, output) = (TensorId(0), TensorId(0));
+        let int8 = Graph { tensors: Vec::new(), nodes: Vec::new(), input, output, metadata };
+        let ids = vec![None; float.tensors.len()];
+        let mut assembly = Self { float, formats, int8, ids, sources: Vec::new() };
+        assembly.int8.input = assembly.tensor(float.input);
+        assembly
+    }
+
+    /// The int8 tensor that stands for a float tensor, made when first asked for.
+    fn tensor(&mut self, source: TensorId) -> TensorId {
+        if let Some(id) = self.ids[source.0] {
+            return id;
+        }
+        let Tensor { name, shape, .. } = self.float.tensor(source).clone();
+        let format = self.formats[source.0].quantization;
+        let id = self.int8.add_tensor(Tensor { name, shape, format });
+        self.sources.push(source);
+        self.ids[source.0] = Some(id);
+        id
+    }
+
+    fn push(&mut self, layer: &Layer, form: Form) -> Result<Cost, QuantizeError> {
+        let ends = [layer.inputs[0], layer.output].map(|tensor| self.formats[tensor.0]);
+        let shape = self.float.tensor(layer.output).shape;
+        let quantized = quantize_weights(layer, shape, ends, form).transpose()?;
+        let (op, cost) = match (quantized, &layer.kind) {
+            (Some((conv, cost)), _) => (Op::Conv2d(conv), cost),
+            (None, Kind::MaxPool2d(window)) => (Op::MaxPool2d(*window), Cost::default()),
+            (None, _) => (Op::Add, Cost::default()),
+        };
+        let inputs = layer.inputs.iter().map(|&input| self.tensor(input)).collect();
+        let output = self.tensor(layer.output);
+        self.int8.nodes.push(Node { name: layer.name.to_owned(), op, inputs, output });
+        Ok(cost)
+    }
+
+    fn finish(mut self) -> (Int8Graph, Vec<TensorId>) {
+        self.int8.output = self.tensor(self.float.output);
+        (self.int8, self.sources)
+    }
+}
