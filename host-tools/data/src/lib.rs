@@ -1,6 +1,24 @@
 //! Pictures and labels: IDX files, folders of pictures, the embedded Fashion-MNIST subset.
+//!
+//! [`load`] turns a name or a folder into a [`Dataset`] of the model's input shape, prepared by the very code that
+//! runs on the board. The order is that of the files or of their sorted names, so the same data gives the same
+//! bytes on every machine.
 #![forbid(unsafe_code)]
 
 mod dataset;
+mod digest;
+mod embedded;
+mod error;
+pub mod idx;
+mod idx_folder;
+mod input;
+pub mod registry;
+mod source;
 
 pub use dataset::{Dataset, Pictures};
+pub use digest::Digest;
+pub use embedded::EMBEDDED;
+pub use error::DataError;
+pub use input::{InputSpec, to_codes};
+pub use source::{LoadOptions, Loaded, load, load_with, places};
+pub use thumbnet_graph::Fit;

@@ -1,0 +1,125 @@
+//! From what a user types to a data set.
+
+use crate::{DataError, Dataset, EMBEDDED, InputSpec, embedded, idx_folder, registry};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+/// How to load; [`Default`] is what [`load`] does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct LoadOptions {
+    /// Chooses the test pictures of a folder that has no `test` part.
+    pub seed: u64,
+    /// Pictures of a folder that may be unreadable; more of them are an error.
+    pub max_bad: usize,
+}
+
+/// A data set and what was left out of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// The data.
+    pub dataset: Dataset,
+    /// One line each: files that are not pictures, pictures that cannot be read. To be shown to the user.
+    pub notes: Vec<String>,
+}
+
+/// Loads a data set in the shape of a model's input.
+///
+/// `source` is a name or a folder:
+/// - `fashion-mnist-subset`, or nothing: the set inside this program ([`EMBEDDED`]);
+/// - `fashion-mnist`, `mnist`: what `thumbnet data get` has fetched, looked for in [`places`];
+/// - a folder of IDX files `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`,
+///   `t10k-labels-idx1-ubyte` (gzipped or not; `idx4` for colour), class names in `classes.txt`;
+/// - a folder of pictures, `DIR/train/CLASS/*` and `DIR/test/CLASS/*`, or `DIR/CLASS/*`, of which a fifth of each
+///   class is set apart for the test.
+///
+/// # Errors
+/// [`DataError`] names what is wrong and the remedy. What was left out without being an error is lost: use
+/// [`load_with`] to show it.
+pub fn load(source: &str, input: InputSpec) -> Result<Dataset, DataError> {
+    Ok(load_with(source, input, &LoadOptions::default())?.dataset)
+}
+
+/// As [`load`], with options, and telling what was left out.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(
+    source: &str,
+    input: InputSpec,
+    options: &LoadOptions,
+) -> Result<Loaded, DataError> {
+    input.check()?;
+    if source.is_empty() || source == EMBEDDED {
+        return Ok(Loaded { dataset: embedded::load(&input)?, notes: Vec::new() });
+    }
+    let mut loaded = load_folder(&find(source)?, &input, options)?;
+    if registry::is_known(source) {
+        loaded.dataset.name = source.to_owned();
+    }
+    Ok(loaded)
+}
+
+/// Where a fetched set is looked for, in this order: `$THUMBNET_DATA/NAME`, `data/NAME` in the current folder,
+/// `thumbnet/NAME` in the user's data folder (`$XDG_DATA_HOME` or `~/.local/share`), `/usr/share/datasets/NAME`
+/// (Debian's packages).
+pub fn places(name: &str) -> Vec<PathBuf> {
+    let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let user = variable("XDG_DATA_HOME")
+        .or_else(|| variable("HOME").map(|home| home.join(".local").join("share")))
+        .map(|folder| folder.join("thumbnet"));
+    let folders = [
+        variable("THUMBNET_DATA"),
+        Some(PathBuf::from("data")),
+        user,
+        Some(PathBuf::from(registry::DEBIAN_FOLDER)),
+    ];
+    folders.into_iter().flatten().map(|folder| folder.join(name)).collect()
+}
+
+fn find(source: &str) -> Result<PathBuf, DataError> {
+    let path = PathBuf::from(source);
+    if path.is_dir() {
+        return Ok(path);
+    }
+    if path.exists() {
+        return Err(DataError::NotFolder { path });
+    }
+    if registry::is_known(source) {
+        let places = places(source);
+        return places.iter().find(|place| place.is_dir()).cloned().ok_or_else(|| {
+            let looked: Vec<String> =
+                places.iter().map(|place| place.display().to_string()).collect();
+            DataError::NotFetched { name: source.to_owned(), looked: looked.join(", ") }
+        });
+    }
+    if path.components().count() > 1 || path.is_absolute() {
+        return Err(DataError::MissingFolder { path });
+    }
+    Err(DataError::UnknownName { name: source.to_owned() })
+}
+
+fn load_folder(
+    folder: &Path,
+    input: &InputSpec,
+    _options: &LoadOptions,
+) -> Result<Loaded, DataError> {
+    let names = file_names(folder)?;
+    if idx_folder::looks_like_idx(&names) {
+        let dataset = idx_folder::load(folder, &names, input)?;
+        return Ok(Loaded { dataset, notes: Vec::new() });
+    }
+    Err(DataError::NoData { path: folder.to_owned() })
+}
+
+/// The names in a folder, sorted; hidden ones and those that are not Unicode excepted.
+fn file_names(folder: &Path) -> Result<Vec<String>, DataError> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(DataError::io(folder, "read"))? {
+        let entry = entry.map_err(DataError::io(folder, "read"))?;
+        names.extend(entry.file_name().into_string().ok().filter(|name| !name.starts_with('.')));
+    }
+    names.sort_unstable();
+    Ok(names)
+}
