@@ -8,20 +8,31 @@
 //! Depends on little, because it also runs in the build script of every board.
 #![forbid(unsafe_code)]
 
+mod atomic_write;
+mod board;
+mod emit;
 mod error;
+mod fit;
 mod fold;
 mod fuse;
 mod lower;
+mod memory_map;
 mod names;
 mod options;
 mod pack;
 mod plan;
 mod program;
+mod report;
 mod validate;
 
+pub use board::Board;
+pub use emit::{Emitted, emit};
 pub use error::{CompileError, FlashTooSmall, RamTooSmall};
+pub use fit::{Budget, FitReport, fit};
+pub use memory_map::Memory;
 pub use options::Options;
 pub use program::{Call, Factors, Program, Region, Requantize, Step};
+pub use report::{LayerRow, Summary};
 
 use thumbnet_graph::Int8Graph;
 

@@ -1,0 +1,99 @@
+//! `impl Model for Network`: the facts, and the calls in a straight line.
+
+use crate::program::{Call, Program, Region, Step};
+use std::fmt::Write;
+
+/// The struct and its implementation.
+pub(super) fn implementation(program: &Program) -> String {
+    let mut text = String::from(
+        "/// The network: its facts and its inference.\n\
+         #[derive(Clone, Copy, Debug)]\npub struct Network;\n\nimpl Model for Network {\n",
+    );
+    let _ = write!(text, "    type Arena = Arena<{}>;\n\n", program.arena_bytes);
+    text.push_str(&info(program));
+    text.push_str("\n    const ARENA: Self::Arena = Arena::NEW;\n");
+    let _ = write!(
+        text,
+        "\n    fn input(arena: &mut Self::Arena) -> &mut [i8] {{\n        \
+         arena.0.get_mut({}).unwrap_or(&mut [])\n    }}\n",
+        range(program.input)
+    );
+    text.push_str(
+        "\n    fn infer<O: Observer>(arena: &mut Self::Arena, observer: &mut O) {\n        \
+         let arena = &mut arena.0;\n",
+    );
+    for (index, step) in program.steps.iter().enumerate() {
+        text.push_str(&call(index, step));
+    }
+    let _ = write!(
+        text,
+        "    }}\n\n    fn logits(arena: &Self::Arena) -> &[i8] {{\n        \
+         arena.0.get({}).unwrap_or(&[])\n    }}\n}}\n",
+        range(program.output)
+    );
+    text
+}
+
+fn info(program: &Program) -> String {
+    let shape = program.input_shape;
+    let (input, output) = (program.input_quantization, program.output_quantization);
+    format!(
+        "    const INFO: Info = Info {{
+        name: NAME,
+        digest: {:?},
+        input: Shape::new({}, {}, {}),
+        input_scale: {:?},
+        input_zero_point: {},
+        output_scale: {:?},
+        output_zero_point: {},
+        labels: LABELS,
+        layers: LAYERS,
+    }};
+",
+        program.digest,
+        shape.h,
+        shape.w,
+        shape.c,
+        input.scale,
+        input.zero_point,
+        output.scale,
+        output.zero_point
+    )
+}
+
+/// The kernel call of one step in a block of its own. The ranges are constants inside the arena, so the
+/// compiler of the device removes the check and the `else` with it.
+fn call(index: usize, step: &Step) -> String {
+    let regions = distinct_regions(step);
+    let (names, arguments) = match (&step.call, step.inputs.len(), regions.len()) {
+        (Call::Add(_), _, 2) => ("both, output", "both, both, output"),
+        (Call::Add(_), ..) => ("lhs, rhs, output", "lhs, rhs, output"),
+        _ => ("input, output", "input, output"),
+    };
+    let ranges: Vec<String> = regions.into_iter().map(range).collect();
+    format!(
+        "        {{
+            let regions = arena.get_disjoint_mut([{ranges}]);
+            let Ok([{names}]) = regions else {{
+                return;
+            }};
+            Native::{kernel}(&LAYER_{index}, {arguments});
+            observer.layer({index}, output);
+        }}
+",
+        ranges = ranges.join(", "),
+        kernel = step.call.kernel(),
+    )
+}
+
+/// The inputs, each once, and the output.
+fn distinct_regions(step: &Step) -> Vec<Region> {
+    let mut regions = step.inputs.clone();
+    regions.dedup();
+    regions.push(step.output);
+    regions
+}
+
+fn range(region: Region) -> String {
+    format!("{}..{}", region.offset, region.end())
+}

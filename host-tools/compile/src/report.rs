@@ -1,0 +1,161 @@
+//! What a program costs, layer by layer: for tables, for JSON, for the head of generated code.
+
+use crate::emit::weight_file_bytes;
+use crate::error::thousands;
+use crate::names;
+use crate::program::{Call, Program, Step};
+use serde::Serialize;
+use std::fmt;
+use thumbnet_graph::{Shape, Window};
+
+/// What a program costs. [`fmt::Display`] gives a table of plain ASCII, one line a layer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// In execution order.
+    pub layers: Vec<LayerRow>,
+    /// Multiply-accumulates of one inference.
+    pub macs: u64,
+    /// Bytes of the weight file: weights, biases, factors, alignment.
+    pub weight_bytes: usize,
+    /// Bytes of activations and scratch.
+    pub arena_bytes: usize,
+    /// Most bytes alive at one time: no plan can need less.
+    pub arena_lower_bound_bytes: usize,
+    /// What the arena would be if every map had its own place.
+    pub unplanned_bytes: usize,
+}
+
+/// What one layer costs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LayerRow {
+    /// Name of the last ONNX node in it; printable ASCII, shortened.
+    pub name: String,
+    /// What it computes, with what is fused into it, e.g. `Conv 3x3 + MaxPool 2x2`.
+    pub op: String,
+    /// `[h, w, c]` of the first input.
+    pub input: [usize; 3],
+    /// `[h, w, c]` of the output.
+    pub output: [usize; 3],
+    /// Multiply-accumulates.
+    pub macs: u64,
+    /// Bytes of weights, biases and factors.
+    pub weight_bytes: usize,
+    /// First byte of the output in the arena, and one past the last.
+    pub arena: [usize; 2],
+    /// First byte of the scratch area in the arena, and one past the last.
+    pub scratch: Option<[usize; 2]>,
+    /// Name of the kernel.
+    pub kernel: &'static str,
+    /// `fixed`, `float`, `shift` (an add) or `none` (codes pass through).
+    pub requantization: &'static str,
+}
+
+impl Summary {
+    /// The costs of `program`.
+    pub fn of(program: &Program) -> Self {
+        let outputs: usize = program.steps.iter().map(|step| step.output.bytes).sum();
+        Self {
+            layers: program.steps.iter().map(LayerRow::of).collect(),
+            macs: program.steps.iter().fold(0, |sum: u64, step| sum.saturating_add(step.macs)),
+            weight_bytes: weight_file_bytes(program),
+            arena_bytes: program.arena_bytes,
+            arena_lower_bound_bytes: program.arena_lower_bound_bytes,
+            unplanned_bytes: program.input.bytes + outputs,
+        }
+    }
+}
+
+impl LayerRow {
+    /// The costs of one step.
+    pub fn of(step: &Step) -> Self {
+        let array = |shape: Shape| [shape.h, shape.w, shape.c];
+        Self {
+            name: names::plain(&step.name),
+            op: describe(&step.call),
+            input: array(step.input_shape),
+            output: array(step.output_shape),
+            macs: step.macs,
+            weight_bytes: step.call.constant_bytes(),
+            arena: [step.output.offset, step.output.end()],
+            scratch: step.scratch.map(|region| [region.offset, region.end()]),
+            kernel: step.call.kernel(),
+            requantization: match &step.call {
+                Call::MaxPool2d { .. } => "none",
+                Call::Add(_) => "shift",
+                call => call.requantize().map_or("none", |requantize| requantize.factors.form()),
+            },
+        }
+    }
+}
+
+fn describe(call: &Call) -> String {
+    match call {
+        Call::Conv2d { window, pool, .. } if *pool == Window::UNIT => {
+            format!("Conv {}", size(window))
+        }
+        Call::Conv2d { window, pool, .. } => {
+            format!("Conv {} + MaxPool {}", size(window), size(pool))
+        }
+        Call::DepthwiseConv2d { window, .. } => format!("depthwise Conv {}", size(window)),
+        Call::Dense { .. } => "Conv, whole map".into(),
+        Call::MaxPool2d { window, .. } => format!("MaxPool {}", size(window)),
+        Call::AveragePool2d { window, .. } if *window == Window::UNIT => "Relu".into(),
+        Call::AveragePool2d { window, .. } => format!("AveragePool {}", size(window)),
+        Call::Add(_) => "Add".into(),
+    }
+}
+
+/// `3x3`, and its stride if it is not 1: `3x3/2`.
+fn size(window: &Window) -> String {
+    let ([kh, kw], stride) = (window.kernel, window.stride);
+    match stride {
+        [1, 1] => format!("{kh}x{kw}"),
+        [rows, columns] if rows == columns => format!("{kh}x{kw}/{rows}"),
+        [rows, columns] => format!("{kh}x{kw}/{rows}x{columns}"),
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let heads =
+            ["layer", "op", "input", "output", "MACs", "weights B", "arena", "kernel", "form"];
+        let mut table = vec![heads.map(String::from)];
+        table.extend(self.layers.iter().map(cells));
+        let width = |column: usize| table.iter().map(|row| row[column].len()).max().unwrap_or(0);
+        for row in &table {
+            for (column, cell) in row.iter().enumerate() {
+                let width = width(column);
+                match column {
+                    4 | 5 => write!(formatter, "{cell:>width$}  ")?,
+                    8 => writeln!(formatter, "{cell}")?,
+                    _ => write!(formatter, "{cell:<width$}  ")?,
+                }
+            }
+        }
+        write!(
+            formatter,
+            "{} MACs, {} B of weights, {} B of activations (lower bound {} B, unplanned {} B)",
+            thousands(self.macs),
+            thousands(self.weight_bytes),
+            thousands(self.arena_bytes),
+            thousands(self.arena_lower_bound_bytes),
+            thousands(self.unplanned_bytes)
+        )
+    }
+}
+
+fn cells(row: &LayerRow) -> [String; 9] {
+    let shape = |[h, w, c]: [usize; 3]| format!("{h}x{w}x{c}");
+    let name: String = row.name.chars().take(24).collect();
+    [
+        name,
+        row.op.clone(),
+        shape(row.input),
+        shape(row.output),
+        thousands(row.macs),
+        thousands(row.weight_bytes),
+        format!("{}..{}", row.arena[0], row.arena[1]),
+        row.kernel.into(),
+        row.requantization.into(),
+    ]
+}

@@ -1,0 +1,8 @@
+//! Compiling whole networks: memory, generated code, boards, refusals.
+
+mod emit;
+mod fit;
+mod refusals;
+mod samples;
+mod scratch;
+mod steps;

@@ -1,0 +1,136 @@
+//! Which steps a network becomes, and what memory they take.
+
+use crate::samples::{Builder, every_kind, seed_cnn};
+use thumbnet_compile::{Call, Options, Program, Summary, compile};
+use thumbnet_graph::{Int8Graph, Op, Shape, Window};
+
+fn compiled(graph: &Int8Graph, fuse: bool) -> Program {
+    compile(graph, [7; 8], &Options { fuse }).expect("it compiles")
+}
+
+#[test]
+fn the_seed_cnn_needs_less_than_8_kib() {
+    let program = compiled(&seed_cnn(), true);
+    // conv1 and pool1 make 13 x 13 x 32 = 5408 B, conv2 and pool2 read them and make 5 x 5 x 64 = 1600 B.
+    assert_eq!(program.arena_bytes, 5_408 + 1_600);
+    assert_eq!(program.arena_lower_bound_bytes, 7_008);
+    let names: Vec<&str> = program.steps.iter().map(|step| step.name.as_str()).collect();
+    assert_eq!(names, ["pool1", "pool2", "dense1", "dense2"]);
+    // pool2 drops the eleventh row and column of conv2.
+    assert_eq!(program.steps[1].macs, 10 * 10 * 64 * 9 * 32);
+}
+
+#[test]
+fn without_fusion_every_node_is_a_step() {
+    for graph in [seed_cnn(), every_kind()] {
+        let program = compiled(&graph, false);
+        let steps: Vec<_> = program.steps.iter().map(|step| (&step.name, &step.tensor)).collect();
+        let nodes: Vec<_> =
+            graph.nodes.iter().map(|node| (&node.name, &graph.tensor(node.output).name)).collect();
+        assert_eq!(steps, nodes);
+    }
+}
+
+#[test]
+fn every_kind_of_node_gets_its_kernel() {
+    let kernels = |fuse| {
+        let program = compiled(&every_kind(), fuse);
+        program.steps.iter().map(|step| step.call.kernel()).collect::<Vec<_>>()
+    };
+    let unfused = [
+        "conv2d",
+        "average_pool2d",
+        "depthwise_conv2d",
+        "conv2d",
+        "max_pool2d",
+        "average_pool2d",
+        "add",
+        "add",
+        "average_pool2d",
+        "dense",
+    ];
+    assert_eq!(kernels(false), unfused);
+    // The pool's windows overlap, so it stays; the first ReLU joins, the second changes the format.
+    let fused = [
+        "conv2d",
+        "depthwise_conv2d",
+        "conv2d",
+        "max_pool2d",
+        "average_pool2d",
+        "add",
+        "add",
+        "average_pool2d",
+        "dense",
+    ];
+    assert_eq!(kernels(true), fused);
+}
+
+#[test]
+fn a_relu_becomes_the_lower_clamp() {
+    let mut graph = Builder::new("m", Shape::new(4, 4, 1))
+        .conv("conv", Window::square(3, 1), 2)
+        .relu("relu")
+        .max_pool("pool", Window::square(2, 2))
+        .build();
+    for tensor in &mut graph.tensors[1..] {
+        tensor.format.zero_point = 5;
+    }
+    let program = compiled(&graph, true);
+    let [step] = program.steps.as_slice() else { panic!("{:?}", program.steps) };
+    let Call::Conv2d { pool, requantize, .. } = &step.call else { panic!("{:?}", step.call) };
+    assert_eq!((*pool, requantize.min, requantize.max), (Window::square(2, 2), 5, 127));
+    assert_eq!(step.name, "pool");
+}
+
+#[test]
+fn a_map_that_others_read_is_not_fused_away() {
+    let builder = Builder::new("m", Shape::new(4, 4, 1)).conv("conv", Window::UNIT, 1);
+    let mut graph = builder.max_pool("pool", Window::square(2, 2)).build();
+    assert_eq!(compiled(&graph, true).steps.len(), 1);
+    // Now the logits are the convolution's.
+    graph.output = graph.nodes[0].output;
+    assert_eq!(compiled(&graph, true).steps.len(), 2);
+}
+
+#[test]
+fn a_depthwise_convolution_of_ones_is_an_average() {
+    let mut graph = Builder::new("m", Shape::new(3, 3, 4))
+        .grouped_conv("mean", Window::square(3, 1), 4, 4)
+        .build();
+    let Op::Conv2d(conv) = &mut graph.nodes[0].op else { unreachable!() };
+    conv.weights.values.fill(1);
+    conv.weights.bias.fill(0);
+    conv.weights.scales.fill(1.0 / 9.0);
+    let program = compiled(&graph, true);
+    let Call::AveragePool2d { bias, requantize, .. } = &program.steps[0].call else { panic!() };
+    assert_eq!((*bias, requantize.factors.len()), (128 * 9, 1));
+    let Op::Conv2d(conv) = &mut graph.nodes[0].op else { unreachable!() };
+    conv.weights.scales[2] = 0.1;
+    assert_eq!(compiled(&graph, true).steps[0].call.kernel(), "depthwise_conv2d");
+}
+
+#[test]
+fn groups_are_written_out_as_zeros() {
+    let graph =
+        Builder::new("m", Shape::new(1, 2, 4)).grouped_conv("g", Window::UNIT, 2, 2).build();
+    let Op::Conv2d(conv) = &graph.nodes[0].op else { unreachable!() };
+    let &[a, b, c, d] = conv.weights.values.as_slice() else { unreachable!() };
+    let program = compiled(&graph, true);
+    assert_eq!(program.steps[0].call.weights(), [a, b, 0, 0, 0, 0, c, d]);
+}
+
+#[test]
+fn the_summary_counts_what_the_program_holds() {
+    let program = compiled(&seed_cnn(), true);
+    let summary = Summary::of(&program);
+    assert_eq!(summary.macs, program.steps.iter().map(|step| step.macs).sum::<u64>());
+    let weights = 288 + 18_432 + 102_400 + 640;
+    assert_eq!(summary.weight_bytes, weights + 8 * (32 + 64 + 64 + 10));
+    let table = summary.to_string();
+    assert!(table.is_ascii() && table.lines().count() == 6, "{table}");
+    assert!(table.contains("Conv 3x3 + MaxPool 2x2"), "{table}");
+    assert!(
+        table.ends_with("7,008 B of activations (lower bound 7,008 B, unplanned 7,866 B)"),
+        "{table}"
+    );
+}
