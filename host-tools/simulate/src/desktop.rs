@@ -1,1 +1,147 @@
-//! The desktop interpreter: the same kernels, called step by step.
+//! The desktop interpreter: the same kernels as on the device, called step by step.
+//!
+//! Same descriptors, same arena offsets, same kernels: what differs from the firmware is only who calls them.
+
+use std::marker::PhantomData;
+use thumbnet_compile::{Call, Factors, Program, Region, Requantize, Step};
+use thumbnet_kernels::portable::{AveragePool2d, Conv2d, Dense, DepthwiseConv2d, MaxPool2d};
+use thumbnet_kernels::requantize::{FixedPoint, Float};
+use thumbnet_kernels::{Backend, Native, requantize};
+
+/// Runs `program` once on `input`, int8 `[h, w, c]`; returns the logits. `observe` sees the output of every
+/// step. For many inputs, [`Simulator`] keeps its memory.
+///
+/// # Panics
+/// If `input` is not as long as the program's input.
+pub fn run(program: &Program, input: &[i8], observe: &mut dyn FnMut(usize, &[i8])) -> Vec<i8> {
+    Simulator::<Native>::new(program).run(input, observe).to_vec()
+}
+
+/// A program with its working memory, run by the kernels of backend `B`.
+#[derive(Clone, Debug)]
+pub struct Simulator<'p, B = Native> {
+    program: &'p Program,
+    arena: Vec<i8>,
+    backend: PhantomData<B>,
+}
+
+impl<'p, B: Backend> Simulator<'p, B> {
+    /// Allocates the arena of `program`; [`Simulator::run`] allocates nothing.
+    pub fn new(program: &'p Program) -> Self {
+        Self { program, arena: vec![0; program.arena_bytes], backend: PhantomData }
+    }
+
+    /// Runs the program on `input`, int8 `[h, w, c]`; returns the logits. `observe` sees the index and the
+    /// output of every step.
+    ///
+    /// # Panics
+    /// If `input` is not as long as the program's input.
+    pub fn run(&mut self, input: &[i8], observe: &mut dyn FnMut(usize, &[i8])) -> &[i8] {
+        assert_eq!(input.len(), self.program.input.bytes, "the input has another size");
+        self.arena[self.program.input.range()].copy_from_slice(input);
+        for (index, step) in self.program.steps.iter().enumerate() {
+            execute::<B>(step, &mut self.arena);
+            observe(index, &self.arena[step.output.range()]);
+        }
+        &self.arena[self.program.output.range()]
+    }
+}
+
+/// Calls the kernel of one step.
+fn execute<B: Backend>(step: &Step, arena: &mut [i8]) {
+    match *step.inputs.as_slice() {
+        [input] => {
+            let [input, output] = regions(arena, [input, step.output]);
+            match step.call.requantize() {
+                Some(requantize) => match &requantize.factors {
+                    Factors::Fixed(multipliers) => {
+                        let requantize = fixed(requantize, multipliers);
+                        scaled::<B, _>(step, requantize, input, output);
+                    }
+                    Factors::Float(factors) => {
+                        scaled::<B, _>(step, float(requantize, factors), input, output);
+                    }
+                },
+                None => passed::<B>(step, input, output),
+            }
+        }
+        [lhs, rhs] => {
+            let Call::Add(add) = &step.call else { unreachable!("only an add has two inputs") };
+            if lhs == rhs {
+                let [both, output] = regions(arena, [lhs, step.output]);
+                B::add(add, both, both, output);
+            } else {
+                let [lhs, rhs, output] = regions(arena, [lhs, rhs, step.output]);
+                B::add(add, lhs, rhs, output);
+            }
+        }
+        _ => unreachable!("the compiler makes steps of one or two inputs"),
+    }
+}
+
+fn regions<const N: usize>(arena: &mut [i8], regions: [Region; N]) -> [&mut [i8]; N] {
+    arena
+        .get_disjoint_mut(regions.map(Region::range))
+        .expect("the planner keeps the maps of a step apart and in the arena")
+}
+
+/// A kernel that requantizes with `requantize`.
+fn scaled<B: Backend, R: requantize::Requantize>(
+    step: &Step,
+    requantize: R,
+    input_map: &[i8],
+    output_map: &mut [i8],
+) {
+    let output = step.output_shape;
+    match &step.call {
+        Call::Conv2d { input, window, pool, input_zero_point, weights, bias, .. } => {
+            let (input, window, pool) = (*input, *window, *pool);
+            let input_zero_point = *input_zero_point;
+            let layer =
+                Conv2d { input, output, window, pool, input_zero_point, weights, bias, requantize };
+            B::conv2d(&layer, input_map, output_map);
+        }
+        Call::DepthwiseConv2d { input, window, input_zero_point, weights, bias, .. } => {
+            let (input, window, input_zero_point) = (*input, *window, *input_zero_point);
+            let layer = DepthwiseConv2d {
+                input,
+                output,
+                window,
+                input_zero_point,
+                weights,
+                bias,
+                requantize,
+            };
+            B::depthwise_conv2d(&layer, input_map, output_map);
+        }
+        Call::Dense { weights, bias, .. } => {
+            B::dense(&Dense { weights, bias, requantize }, input_map, output_map);
+        }
+        Call::AveragePool2d { input, window, input_zero_point, bias, .. } => {
+            let (input, window, bias) = (*input, *window, *bias);
+            let input_zero_point = *input_zero_point;
+            let layer = AveragePool2d { input, output, window, input_zero_point, bias, requantize };
+            B::average_pool2d(&layer, input_map, output_map);
+        }
+        Call::MaxPool2d { .. } | Call::Add(_) => unreachable!("it does not requantize"),
+    }
+}
+
+/// A kernel that passes codes through.
+fn passed<B: Backend>(step: &Step, input_map: &[i8], output_map: &mut [i8]) {
+    let Call::MaxPool2d { input, window } = &step.call else {
+        unreachable!("all other kernels of one input requantize")
+    };
+    let layer = MaxPool2d { input: *input, output: step.output_shape, window: *window };
+    B::max_pool2d(&layer, input_map, output_map);
+}
+
+fn fixed<'a>(requantize: &Requantize, multipliers: &'a [i32]) -> FixedPoint<'a> {
+    let Requantize { zero_point, min, max, .. } = *requantize;
+    FixedPoint { multipliers, zero_point, min, max }
+}
+
+fn float<'a>(requantize: &Requantize, factors: &'a [f32]) -> Float<'a> {
+    let Requantize { zero_point, min, max, .. } = *requantize;
+    Float { factors, zero_point, min, max }
+}
