@@ -113,6 +113,12 @@ pub enum DataError {
         /// Number of classes.
         classes: usize,
     },
+    /// An empty list of classes.
+    #[error("{path}: names no class: write one a line, or remove the file", path = .path.display())]
+    NoClasses {
+        /// `classes.txt`.
+        path: PathBuf,
+    },
     /// A class that nothing can be learned about.
     #[error("{path}: class `{class}` has no {part} pictures: add some or remove the class", path = .path.display())]
     EmptyClass {
@@ -122,6 +128,40 @@ pub enum DataError {
         class: String,
         /// `training` or `test`.
         part: &'static str,
+    },
+    /// A folder of training pictures without its counterpart.
+    #[error(
+        "{path}: has class folders in train but none in test: add test/CLASS/*, or give {train}, of which a fifth is \
+         then set apart for the test",
+        path = .path.display(), train = .path.join("train").display()
+    )]
+    MissingTest {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A class that cannot be shared between training and test.
+    #[error(
+        "{path}: class `{class}` has only one picture that can be read: add more, some are set apart for the test",
+        path = .path.display()
+    )]
+    SinglePicture {
+        /// The picture.
+        path: PathBuf,
+        /// Its name.
+        class: String,
+    },
+    /// A file that is a picture by its name only.
+    #[error(
+        "{path}: cannot be read as a picture ({reason}){more}: replace or remove it",
+        path = .path.display(), more = more(*.others)
+    )]
+    Unreadable {
+        /// The first such file.
+        path: PathBuf,
+        /// What the decoder says.
+        reason: String,
+        /// How many more there are.
+        others: usize,
     },
     /// Nothing to tell apart.
     #[error("{path}: only one class (`{class}`): a classifier needs at least two", path = .path.display())]
@@ -160,4 +200,8 @@ impl DataError {
         let path = path.to_owned();
         move |error| Self::Io { path, action, error }
     }
+}
+
+fn more(others: usize) -> String {
+    if others == 0 { String::new() } else { format!(", and {others} more cannot") }
 }

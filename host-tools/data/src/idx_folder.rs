@@ -1,6 +1,8 @@
 //! A folder of four IDX files: training and test pictures with their labels.
 
-use crate::{DataError, Dataset, InputSpec, Pictures, idx::IdxArray, registry};
+use crate::{
+    DataError, Dataset, InputSpec, Pictures, idx::IdxArray, listing::folder_name, registry,
+};
 use firmware::preprocess::MAX_SIDE;
 use std::{
     fs,
@@ -31,13 +33,6 @@ pub(crate) fn load(
         test: test.read(test_labels, &classes, input)?,
         classes,
     })
-}
-
-/// The last part of a folder's path, or the whole path if it has none (`/`, `..`).
-pub(crate) fn folder_name(folder: &Path) -> String {
-    let full = folder.canonicalize();
-    let name = full.as_deref().unwrap_or(folder).file_name();
-    name.map_or_else(|| folder.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
 /// How the files of a part begin, the usual name first.
@@ -149,7 +144,7 @@ fn classes(folder: &Path, train: &IdxArray, test: &IdxArray) -> Result<Vec<Strin
         (0..=usize::from(most.copied().unwrap_or(0))).map(|label| label.to_string()).collect()
     };
     match &classes[..] {
-        [] => Err(DataError::NoData { path: file }),
+        [] => Err(DataError::NoClasses { path: file }),
         [class] => Err(DataError::OneClass { path: folder.to_owned(), class: class.clone() }),
         _ => Ok(classes),
     }

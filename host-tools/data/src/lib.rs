@@ -5,17 +5,22 @@
 //! bytes on every machine.
 #![forbid(unsafe_code)]
 
+mod class_folders;
 mod dataset;
+mod decode;
 mod digest;
 mod embedded;
 mod error;
 pub mod idx;
 mod idx_folder;
 mod input;
+mod listing;
 pub mod registry;
 mod source;
+mod split;
 
 pub use dataset::{Dataset, Pictures};
+pub use decode::{PICTURE_EXTENSIONS, RawPicture};
 pub use digest::Digest;
 pub use embedded::EMBEDDED;
 pub use error::DataError;

@@ -1,18 +1,23 @@
 //! From what a user types to a data set.
 
-use crate::{DataError, Dataset, EMBEDDED, InputSpec, embedded, idx_folder, registry};
+use crate::{
+    DataError, Dataset, EMBEDDED, InputSpec, class_folders, embedded, idx_folder,
+    listing::sorted_names, registry,
+};
 use std::{
-    env, fs,
+    env,
     path::{Path, PathBuf},
 };
 
 /// How to load; [`Default`] is what [`load`] does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct LoadOptions {
+#[derive(Clone, Copy, Default)]
+pub struct LoadOptions<'a> {
     /// Chooses the test pictures of a folder that has no `test` part.
     pub seed: u64,
     /// Pictures of a folder that may be unreadable; more of them are an error.
     pub max_bad: usize,
+    /// Called, from several threads, with the number of pictures decoded and of all.
+    pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
 }
 
 /// A data set and what was left out of it.
@@ -103,23 +108,14 @@ fn find(source: &str) -> Result<PathBuf, DataError> {
 fn load_folder(
     folder: &Path,
     input: &InputSpec,
-    _options: &LoadOptions,
+    options: &LoadOptions,
 ) -> Result<Loaded, DataError> {
-    let names = file_names(folder)?;
+    let names = sorted_names(folder)?;
+    // A name that is not Unicode is not that of an IDX file.
+    let names: Vec<String> = names.into_iter().filter_map(|name| name.into_string().ok()).collect();
     if idx_folder::looks_like_idx(&names) {
         let dataset = idx_folder::load(folder, &names, input)?;
         return Ok(Loaded { dataset, notes: Vec::new() });
     }
-    Err(DataError::NoData { path: folder.to_owned() })
-}
-
-/// The names in a folder, sorted; hidden ones and those that are not Unicode excepted.
-fn file_names(folder: &Path) -> Result<Vec<String>, DataError> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder).map_err(DataError::io(folder, "read"))? {
-        let entry = entry.map_err(DataError::io(folder, "read"))?;
-        names.extend(entry.file_name().into_string().ok().filter(|name| !name.starts_with('.')));
-    }
-    names.sort_unstable();
-    Ok(names)
+    class_folders::load(folder, input, options)
 }
