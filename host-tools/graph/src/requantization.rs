@@ -13,8 +13,9 @@ pub fn direct_factor(x_scale: f32, w_scale: f32, y_scale: f32) -> f32 {
     x_scale * w_scale / y_scale
 }
 
-/// `f32(f32(x_scale * w_scale) * f32(1 / y_scale))`: the factor of tract after optimization, at times
-/// one unit in the last place off [`direct_factor`]; the same when `y_scale` is a power of two.
+/// `f32(f32(x_scale * w_scale) * f32(1 / y_scale))`: the factor of tract after optimization, at
+/// times one unit in the last place off [`direct_factor`]; the same when `y_scale` is a power of
+/// two.
 pub fn reciprocal_factor(x_scale: f32, w_scale: f32, y_scale: f32) -> f32 {
     x_scale * w_scale * (1.0 / y_scale)
 }
@@ -27,7 +28,8 @@ pub fn fixed_multiplier(factor: f32) -> Option<i32> {
 }
 
 /// `saturate8(rne(acc * factor) + zero_point)` with the exact product: all 24 bits of the factor's
-/// mantissa times `acc` in 64 bits, rounded once, half to even. `factor` is finite and not negative.
+/// mantissa times `acc` in 64 bits, rounded once, half to even. `factor` is finite and not
+/// negative.
 pub fn exact(acc: i32, factor: f32, zero_point: i8) -> i8 {
     let bits = factor.to_bits();
     let (field, fraction) = ((bits >> 23) & 0xff, i64::from(bits & 0x007f_ffff));

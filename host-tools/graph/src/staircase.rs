@@ -1,8 +1,9 @@
 //! When two requantizations are the same function of all 2^32 accumulators: their thresholds agree.
 //!
-//! A requantization is monotone in its accumulator and takes 256 values, so it is a staircase: it is
-//! known completely once the 255 accumulators are known where it climbs. Two of them are equal for
-//! every accumulator exactly when these thresholds are equal, and that takes a microsecond to decide.
+//! A requantization is monotone in its accumulator and takes 256 values, so it is a staircase: it
+//! is known completely once the 255 accumulators are known where it climbs. Two of them are equal
+//! for every accumulator exactly when these thresholds are equal, and that takes a microsecond to
+//! decide.
 
 /// Accumulators are int32; one step outside stands for "always" and "never".
 const ALWAYS: i64 = i32::MIN as i64;
@@ -14,15 +15,17 @@ const FIRST_LEVEL: i8 = i8::MIN + 1;
 /// A monotone function from int32 to int8, as the 255 places where it climbs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Staircase {
-    /// For each level from -127 to 127 the smallest accumulator that reaches it, [`NEVER`] if none does.
+    /// For each level from -127 to 127 the smallest accumulator that reaches it, [`NEVER`] if none
+    /// does.
     thresholds: [i64; 255],
 }
 
 impl Staircase {
     /// The staircase of `f`, which must not decrease.
     ///
-    /// `factor` and `zero_point` say where the thresholds are about, `f(acc) ~ acc * factor + zero_point`.
-    /// They make the search short and cannot make it wrong: a bad hint, even NaN, costs time only.
+    /// `factor` and `zero_point` say where the thresholds are about, `f(acc) ~ acc * factor +
+    /// zero_point`. They make the search short and cannot make it wrong: a bad hint, even NaN,
+    /// costs time only.
     pub fn of(f: impl Fn(i32) -> i8, factor: f64, zero_point: i8) -> Self {
         let mut thresholds = [NEVER; 255];
         for (level, threshold) in (FIRST_LEVEL..=i8::MAX).zip(&mut thresholds) {
@@ -43,8 +46,8 @@ impl Staircase {
             .all(|(level, &threshold)| climbs_at(threshold, |acc| g(acc) >= level))
     }
 
-    /// The smallest accumulator that reaches `level`, or `None` if none does; level -128 is reached by
-    /// [`i32::MIN`].
+    /// The smallest accumulator that reaches `level`, or `None` if none does; level -128 is reached
+    /// by [`i32::MIN`].
     pub fn threshold(&self, level: i8) -> Option<i32> {
         let Ok(index) = usize::try_from(i32::from(level) - i32::from(FIRST_LEVEL)) else {
             return Some(i32::MIN);
@@ -62,8 +65,8 @@ fn climbs_at(threshold: i64, reaches: impl Fn(i32) -> bool) -> bool {
 
 /// The smallest accumulator for which the monotone predicate `reaches` holds, or [`NEVER`].
 ///
-/// Steps of doubling length from `guess` until the place is bracketed, then halving: two evaluations
-/// if the guess is right, about `2 * log2(distance)` if not.
+/// Steps of doubling length from `guess` until the place is bracketed, then halving: two
+/// evaluations if the guess is right, about `2 * log2(distance)` if not.
 fn search(reaches: impl Fn(i32) -> bool, guess: i64) -> i64 {
     let reaches = |acc: i64| acc >= NEVER || (acc >= ALWAYS && reaches(acc as i32));
     let (mut missed, mut reached) = (guess, guess);

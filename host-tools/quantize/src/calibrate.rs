@@ -39,7 +39,8 @@ pub(crate) struct Range {
 
 /// The statistics of every tensor of `graph` over all `pictures`, by tensor index.
 ///
-/// Minima, maxima and counts do not depend on order, so the result is the same for any thread count.
+/// Minima, maxima and counts do not depend on order, so the result is the same for any thread
+/// count.
 pub(crate) fn observe(
     graph: &FloatGraph,
     pictures: &[u8],
@@ -61,7 +62,8 @@ pub(crate) fn observe(
             return Err(QuantizeError::NotFinite { name: tensor.name.clone() });
         }
     }
-    // A picture at a time and not a sum of histograms a picture: they would be larger than the values.
+    // A picture at a time and not a sum of histograms a picture: they would be larger than the
+    // values.
     let block = pictures.len().div_ceil(len).div_ceil(rayon::current_num_threads().max(1)) * len;
     pictures
         .par_chunks(block)

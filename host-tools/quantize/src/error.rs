@@ -62,7 +62,7 @@ pub enum QuantizeError {
     },
     /// The accumulator of a channel does not fit its integer.
     #[error(
-        "node '{node}', channel {channel}: the accumulator can reach {bound}, the limit is {limit}; \
+        "node '{node}', channel {channel}: the accumulator can reach {bound}, at most {limit} fits; \
          make the layer narrower (fewer inputs an output) or its bias smaller"
     )]
     Accumulator {

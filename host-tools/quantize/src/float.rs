@@ -9,7 +9,8 @@ use thumbnet_graph::{Conv2d, FloatGraph, FloatWeights, Op, Shape, Window};
 #[derive(Debug)]
 pub struct Executor<'a> {
     graph: &'a FloatGraph,
-    /// One entry a node: `[kh, kw, groups, ic / groups, oc / groups]` for a convolution, else empty.
+    /// One entry a node: `[kh, kw, groups, ic / groups, oc / groups]` for a convolution, else
+    /// empty.
     filters: Vec<Vec<f32>>,
 }
 
@@ -35,8 +36,8 @@ impl<'a> Executor<'a> {
         Ok(Self { graph, filters })
     }
 
-    /// The values of all tensors, by index of [`thumbnet_graph::TensorId`], for an input of real values
-    /// `[h, w, c]`. Tensors that no node makes are empty.
+    /// The values of all tensors, by index of [`thumbnet_graph::TensorId`], for an input of real
+    /// values `[h, w, c]`. Tensors that no node makes are empty.
     ///
     /// # Errors
     /// [`QuantizeError::InputLength`].

@@ -1,12 +1,14 @@
 //! Chooses the number format of every activation.
 //!
-//! Three things tie formats together. A max pool keeps the format of its input, so tensors joined by pools form a *set*
-//! with one format. An add needs power-of-two scales, so that its sum is exact in any engine. And an add
-//! needs its operands in one unit, so sets joined by adds form a *group*.
+//! Three things tie formats together. A max pool keeps the format of its input, so tensors joined
+//! by pools form a *set* with one format. An add needs power-of-two scales, so that its sum is
+//! exact in any engine. And an add needs its operands in one unit, so sets joined by adds form a
+//! *group*.
 //!
-//! The unit is a free choice inside a ReLU network: multiply a tensor by any factor, its maker's weights too, and
-//! divide its readers' weights by it, and no code changes. So a scale can be *made* a power of two without
-//! rounding it. Only the picture and the logits have units that someone else relies on.
+//! The unit is a free choice inside a ReLU network: multiply a tensor by any factor, its maker's
+//! weights too, and divide its readers' weights by it, and no code changes. So a scale can be
+//! *made* a power of two without rounding it. Only the picture and the logits have units that
+//! someone else relies on.
 
 use crate::calibrate::{Range, RealFormat, Statistics};
 use crate::lower::{Kind, Layer};
@@ -14,14 +16,16 @@ use crate::{Options, QuantizeError};
 use thumbnet_graph::onnx::Form;
 use thumbnet_graph::{FloatGraph, Quantization, TensorId};
 
-/// Above this factor from accumulator to output the device's integer form has no room: it needs less than
-/// 0.5, and the weight scale must still be able to grow.
+/// Above this factor from accumulator to output the device's integer form has no room: it needs
+/// less than 0.5, and the weight scale must still be able to grow.
 const LARGEST_FACTOR: f64 = 0.45;
 
-/// Scales of an add's tensors lie within this ratio, so that its sum is exact in f32 and its shifts are small.
+/// Scales of an add's tensors lie within this ratio, so that its sum is exact in f32 and its shifts
+/// are small.
 const LARGEST_ADD_RATIO: f64 = 4096.0;
 
-/// Scales below this, or above its reciprocal, would make products of scales leave f32's normal numbers.
+/// Scales below this, or above its reciprocal, would make products of scales leave f32's normal
+/// numbers.
 pub(crate) const SMALLEST_SCALE: f64 = 1e-12;
 
 /// What a quantized tensor is in terms of the float network's.
@@ -33,8 +37,8 @@ pub(crate) struct Format {
     pub unit: f64,
 }
 
-/// The format of every tensor that the layers read or make, by tensor index. `statistics` are those of
-/// the float network's tensors.
+/// The format of every tensor that the layers read or make, by tensor index. `statistics` are those
+/// of the float network's tensors.
 pub(crate) fn choose(
     graph: &FloatGraph,
     layers: &[Layer],
@@ -192,7 +196,8 @@ impl<'a> Plan<'a> {
     }
 
     /// Raises scales until every factor is below [`LARGEST_FACTOR`] and adds are within
-    /// [`LARGEST_ADD_RATIO`]. Raising one can ask for another behind it, so it goes round until all is well.
+    /// [`LARGEST_ADD_RATIO`]. Raising one can ask for another behind it, so it goes round until all
+    /// is well.
     fn make_room(&mut self, layers: &[Layer]) {
         let mut changed = true;
         while changed {

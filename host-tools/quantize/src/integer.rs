@@ -1,7 +1,7 @@
 //! What an int8 network means: every layer in exact integers and onnxruntime's rounding.
 //!
-//! Written for reading, with 64-bit accumulators, and on purpose without the kernels that devices run:
-//! whatever is compiled, exported or optimized can be compared with it.
+//! Written for reading, with 64-bit accumulators, and on purpose without the kernels that devices
+//! run: whatever is compiled, exported or optimized can be compared with it.
 
 use crate::QuantizeError;
 use crate::structure::check_int8;
@@ -9,12 +9,12 @@ use crate::taps::{positions, visit_taps};
 use thumbnet_graph::requantization::direct_factor;
 use thumbnet_graph::{Conv2d, Int8Graph, Int8Weights, Node, Op, Quantization, Shape, Window};
 
-/// The codes of all tensors, by index of [`thumbnet_graph::TensorId`], for an int8 input `[h, w, c]`.
-/// Tensors that no node makes are empty.
+/// The codes of all tensors, by index of [`thumbnet_graph::TensorId`], for an int8 input `[h, w,
+/// c]`. Tensors that no node makes are empty.
 ///
 /// # Errors
-/// [`QuantizeError`] if the graph contradicts itself, the input has the wrong length or an accumulator
-/// leaves int32.
+/// [`QuantizeError`] if the graph contradicts itself, the input has the wrong length or an
+/// accumulator leaves int32.
 pub fn run(graph: &Int8Graph, input: &[i8]) -> Result<Vec<Vec<i8>>, QuantizeError> {
     check_int8(graph)?;
     let expected = graph.tensor(graph.input).shape.len();
@@ -69,7 +69,8 @@ fn run_node(
     }
 }
 
-/// `bias + sum over the window of (x - x_zero_point) * w`, exactly; padding is real 0 and adds nothing.
+/// `bias + sum over the window of (x - x_zero_point) * w`, exactly; padding is real 0 and adds
+/// nothing.
 fn accumulate(
     conv: &Conv2d<Int8Weights>,
     x: &[i8],
@@ -108,8 +109,8 @@ fn dot(x: &[i8], zero_point: i8, weights: &[i8]) -> i64 {
         .sum()
 }
 
-/// onnxruntime's QLinearConv: `clamp(f32(acc) * factor)` to what the zero point leaves, rounded half to
-/// even, plus the zero point.
+/// onnxruntime's QLinearConv: `clamp(f32(acc) * factor)` to what the zero point leaves, rounded
+/// half to even, plus the zero point.
 fn requantize(
     node: &str,
     sums: &[i64],

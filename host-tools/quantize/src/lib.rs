@@ -1,8 +1,9 @@
 //! From a float network to an int8 network that every engine runs to the same bytes.
 //!
-//! [`quantize`] chooses the formats of activations from pictures, the codes of weights a channel at a time, and
-//! then weight scales such that onnxruntime, tract and the device round alike for every accumulator that exists. It
-//! fails, and says where, rather than give a network for which that does not hold.
+//! [`quantize`] chooses the formats of activations from pictures, the codes of weights a channel at
+//! a time, and then weight scales such that onnxruntime, tract and the device round alike for every
+//! accumulator that exists. It fails, and says where, rather than give a network for which that
+//! does not hold.
 //!
 //! [`integer::run`] is the meaning of an int8 network in plain exact arithmetic.
 #![forbid(unsafe_code)]
@@ -19,6 +20,8 @@ mod sample;
 mod snap;
 mod structure;
 mod taps;
+#[cfg(test)]
+mod tests;
 mod weights;
 
 pub use calibrate::Calibrate;
@@ -55,12 +58,12 @@ impl Default for Options {
     }
 }
 
-/// Quantizes `graph` for `form`, with ranges from the `calibration` pictures: u8 `[n, h, w, c]`, training
-/// pictures, some hundred of them.
+/// Quantizes `graph` for `form`, with ranges from the `calibration` pictures: u8 `[n, h, w, c]`,
+/// training pictures, some hundred of them.
 ///
 /// # Errors
-/// [`QuantizeError`] if the graph is damaged, a value not finite, the pictures not whole, or if no weight scale makes
-/// all engines agree.
+/// [`QuantizeError`] if the graph is damaged, a value not finite, the pictures not whole, or if no
+/// weight scale makes all engines agree.
 pub fn quantize(
     graph: &FloatGraph,
     calibration: &[u8],

@@ -1,5 +1,5 @@
-//! From the nodes of a float network to the layers an int8 network has: ReLU becomes the saturation of
-//! the layer before it, an average becomes a convolution.
+//! From the nodes of a float network to the layers an int8 network has: ReLU becomes the saturation
+//! of the layer before it, an average becomes a convolution.
 
 use thumbnet_graph::{FloatGraph, FloatWeights, Node, Op, TensorId, Window};
 
@@ -83,9 +83,9 @@ fn count_readers(graph: &FloatGraph) -> Vec<usize> {
     readers
 }
 
-/// Gives the ReLU `node` to the layer that makes its input, or through max pools to the layer before
-/// them (the largest of clamped values is the clamped largest). Not possible where something else
-/// reads the unclamped values.
+/// Gives the ReLU `node` to the layer that makes its input, or through max pools to the layer
+/// before them (the largest of clamped values is the clamped largest). Not possible where something
+/// else reads the unclamped values.
 fn take_in_relu(layers: &mut [Layer], node: &Node<FloatWeights>, readers: &[usize]) -> bool {
     let Some(last) = sole_maker(layers, node.inputs[0], readers) else { return false };
     let mut clamped = last;

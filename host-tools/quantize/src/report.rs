@@ -18,8 +18,8 @@ pub struct LayerReport {
     pub node: String,
     /// Its operation in the ONNX world.
     pub op: &'static str,
-    /// Power of the float network's activations over power of the difference to the int8 network's, in
-    /// decibels, with the errors of all layers before; infinite if there is none.
+    /// Power of the float network's activations over power of the difference to the int8 network's,
+    /// in decibels, with the errors of all layers before; infinite if there is none.
     pub sqnr_db: f64,
     /// Largest relative growth of a weight scale in the search for equal thresholds.
     pub scale_growth: f64,

@@ -68,9 +68,13 @@ impl Builder {
 
     /// An average over the whole map.
     pub fn global_average_pool2d(&mut self, name: &str) -> &mut Self {
-        let Shape { h, w, c } = self.shape();
-        let window = Window { kernel: [h, w], ..Window::UNIT };
-        self.windowed(name, Op::AveragePool2d(window), window, c)
+        let Shape { h, w, .. } = self.shape();
+        self.average_pool2d(name, Window { kernel: [h, w], ..Window::UNIT })
+    }
+
+    pub fn average_pool2d(&mut self, name: &str, window: Window) -> &mut Self {
+        let channels = self.shape().c;
+        self.windowed(name, Op::AveragePool2d(window), window, channels)
     }
 
     pub fn relu(&mut self, name: &str) -> &mut Self {

@@ -1,9 +1,9 @@
 //! Chooses the scale of one channel's weights so that every engine computes the same bytes.
 //!
-//! A weight scale may be any value from `max|w| / 127` upward. For the operator form it is raised by single f32 steps
-//! until five staircases coincide: the f32 formula with either factor, the exact product with either factor, and the
-//! device's integer form. For the QDQ form it gets so few mantissa bits that every f32 before the
-//! rounding is exact. Source: NUMERICS.md section 2.
+//! A weight scale may be any value from `max|w| / 127` upward. For the operator form it is raised
+//! by single f32 steps until five staircases coincide: the f32 formula with either factor, the
+//! exact product with either factor, and the device's integer form. For the QDQ form it gets so few
+//! mantissa bits that every f32 before the rounding is exact. Source: NUMERICS.md section 2.
 
 use thumbnet_graph::Quantization;
 use thumbnet_graph::requantization::{direct_factor, exact, fixed_multiplier, reciprocal_factor};
@@ -21,8 +21,8 @@ pub(crate) struct Snapped {
     pub tries: u32,
 }
 
-/// The smallest weight scale from `minimum` upward with which all five forms agree on all accumulators, or
-/// `None` if there is none within [`LARGEST_GROWTH`].
+/// The smallest weight scale from `minimum` upward with which all five forms agree on all
+/// accumulators, or `None` if there is none within [`LARGEST_GROWTH`].
 pub(crate) fn snap(minimum: f32, x_scale: f32, y: Quantization) -> Option<Snapped> {
     let limit = f64::from(minimum) * (1.0 + LARGEST_GROWTH);
     let mut scale = minimum;
@@ -52,9 +52,10 @@ pub(crate) fn agrees(x_scale: f32, w_scale: f32, y: Quantization) -> bool {
                 && staircase.matches(|acc| exact(acc, other, zero_point)))
 }
 
-/// The smallest weight scale from `minimum` upward that has few enough mantissa bits for `magnitude`, the
-/// largest sum of absolute values in an accumulator, which depends on the scale: their product has to stay
-/// below 2^24. `None` if even a power of two 256 times as large does not do.
+/// The smallest weight scale from `minimum` upward that has few enough mantissa bits for
+/// `magnitude`, the largest sum of absolute values in an accumulator, which depends on the scale:
+/// their product has to stay below 2^24. `None` if even a power of two 256 times as large does not
+/// do.
 pub(crate) fn shorten(minimum: f32, magnitude: impl Fn(f32) -> i64) -> Option<Snapped> {
     let rounded = (1..=24).rev().map(|bits| round_up(minimum, bits));
     let doubled = (1..=8).map(|doublings: i32| round_up(minimum, 1) * (doublings as f32).exp2());

@@ -7,7 +7,8 @@ use thumbnet_graph::{
     FloatGraph, FloatWeights, Graph, Int8Graph, Int8Weights, Node, Op, Shape, Window,
 };
 
-/// No map or filter of a microcontroller's network is larger; keeps sums of lengths from overflowing.
+/// No map or filter of a microcontroller's network is larger; keeps sums of lengths from
+/// overflowing.
 const LARGEST: usize = 1 << 28;
 
 /// Checks a float graph, its constants included.

@@ -2,8 +2,9 @@
 
 use thumbnet_graph::{Shape, Window};
 
-/// Calls `visit(tap, offset)` for each tap of `window` at output position `[row, column]` that lies on the
-/// map: `tap` counts the window's taps row by row, `offset` is where the pixel's channels begin in the input.
+/// Calls `visit(tap, offset)` for each tap of `window` at output position `[row, column]` that lies
+/// on the map: `tap` counts the window's taps row by row, `offset` is where the pixel's channels
+/// begin in the input.
 pub(crate) fn visit_taps(
     window: &Window,
     input: Shape,

@@ -11,8 +11,9 @@ use thumbnet_graph::{Conv2d, Int8Weights, Shape};
 /// The largest code of a weight; -128 is not used, so that scales are symmetric.
 const LARGEST_CODE: f64 = 127.0;
 
-/// A channel with smaller weights than this factor needs gets a larger scale: below it thresholds lie so far apart that
-/// few scales unite the engines, and its weights move the output by 4 codes at most.
+/// A channel with smaller weights than this factor needs gets a larger scale: below it thresholds
+/// lie so far apart that few scales unite the engines, and its weights move the output by 4 codes
+/// at most.
 const SMALLEST_FACTOR: f64 = 1.0 / 8192.0;
 
 /// The factor of a channel without weights: its bias gets 1/256 of an output code as resolution.
@@ -49,7 +50,8 @@ struct Channel {
     smallest_factor: f64,
 }
 
-/// The int8 convolution of a layer that is one, between its input's and output's formats; `None` for others.
+/// The int8 convolution of a layer that is one, between its input's and output's formats; `None`
+/// for others.
 pub(crate) fn quantize_weights(
     layer: &Layer,
     output: Shape,
