@@ -1,0 +1,72 @@
+//! The generated code on this machine's own target gives the bytes of the interpreter.
+
+use super::{Random, compiled};
+use std::fmt::Write;
+use std::path::Path;
+use std::process::Command;
+use thumbnet_compile::emit;
+use thumbnet_simulate::desktop;
+
+/// Random networks compiled into the one test program.
+const GENERATED: u64 = 24;
+
+#[test]
+fn generated_code_gives_the_bytes_of_the_interpreter() {
+    if !Command::new("rustc").arg("--version").output().is_ok_and(|out| out.status.success()) {
+        println!("skipped: rustc is not installed");
+        return;
+    }
+    let dir = tempfile::tempdir().expect("the temporary folder is writable");
+    let mut program = String::from(
+        "use thumbnet_kernels::model::{Model, Observer};
+         struct Print;
+         impl Observer for Print {
+             fn layer(&mut self, index: usize, output: &[i8]) { println!(\"{index} {output:?}\"); }
+         }
+         fn run<M: Model>(input: &[i8]) {
+             let mut arena = M::ARENA;
+             M::input(&mut arena).copy_from_slice(input);
+             M::infer(&mut arena, &mut Print);
+             println!(\"logits {:?}\", M::logits(&arena));
+         }\n",
+    );
+    let mut main = String::from("fn main() {\n");
+    let mut expected = String::new();
+    for seed in 0..GENERATED {
+        let mut random = Random::new(1_000 + seed);
+        let compiled = compiled(&random.network(), seed % 2 == 0);
+        let input = random.bytes(compiled.input.bytes);
+        let logits = desktop::run(&compiled, &input, &mut |index, output| {
+            let _ = writeln!(expected, "{index} {output:?}");
+        });
+        let _ = writeln!(expected, "logits {logits:?}");
+        let folder = dir.path().join(format!("n{seed}"));
+        std::fs::create_dir(&folder).expect("writable");
+        emit(&compiled).write_to(&folder).expect("writable");
+        let _ = writeln!(program, "#[path = \"n{seed}/network.rs\"] mod n{seed};");
+        let _ = writeln!(main, "    run::<n{seed}::Network>(&{input:?});");
+    }
+    std::fs::write(dir.path().join("main.rs"), program + &main + "}\n").expect("writable");
+    assert_eq!(build_and_run(dir.path()), expected);
+}
+
+/// Builds the kernels and `main.rs` in `dir` with overflow checks, and returns what the program prints.
+fn build_and_run(dir: &Path) -> String {
+    let kernels = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../firmware/kernels/src/lib.rs");
+    let rustc = |arguments: &[&str], source: &Path, output: &str| {
+        let mut command = Command::new("rustc");
+        command.args(["--edition=2024", "-Copt-level=1", "-Coverflow-checks=on", "-L"]).arg(dir);
+        command.args(arguments).arg("-o").arg(dir.join(output)).arg(source);
+        let run = command.output().expect("rustc starts");
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    };
+    rustc(
+        &["--crate-type=rlib", "--crate-name=thumbnet_kernels"],
+        &kernels,
+        "libthumbnet_kernels.rlib",
+    );
+    rustc(&["--extern=thumbnet_kernels"], &dir.join("main.rs"), "main");
+    let run = Command::new(dir.join("main")).output().expect("it was just built");
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    String::from_utf8(run.stdout).expect("it prints numbers")
+}

@@ -1,0 +1,74 @@
+//! The desktop interpreter against an independent reading of ONNX, and against the generated code.
+
+mod generated;
+mod oracle;
+mod random;
+
+use random::Random;
+use thumbnet_compile::{Options, Program, compile};
+use thumbnet_graph::Int8Graph;
+use thumbnet_simulate::desktop::{self, Simulator};
+
+/// Random networks tried by each test; each differs in depth, shapes, windows, formats and fusion.
+const NETWORKS: u64 = 300;
+
+fn compiled(graph: &Int8Graph, fuse: bool) -> Program {
+    compile(graph, [0; 8], &Options { fuse }).expect("random networks are valid")
+}
+
+#[test]
+fn every_node_gives_the_bytes_of_the_oracle() {
+    for seed in 0..NETWORKS {
+        let mut random = Random::new(seed);
+        let graph = random.network();
+        let program = compiled(&graph, false);
+        let input = random.bytes(program.input.bytes);
+        let maps = oracle::run(&graph, &input);
+        let mut seen = 0;
+        desktop::run(&program, &input, &mut |index, output| {
+            let node = &graph.nodes[index];
+            assert_eq!(output, maps[node.output.0], "seed {seed}, node {index}: {node:?}");
+            seen += 1;
+        });
+        assert_eq!(seen, graph.nodes.len());
+    }
+}
+
+#[test]
+fn fusion_changes_no_byte() {
+    let mut fewer = 0;
+    for seed in 0..NETWORKS {
+        let mut random = Random::new(seed);
+        let graph = random.network();
+        let (fused, unfused) = (compiled(&graph, true), compiled(&graph, false));
+        fewer += unfused.steps.len() - fused.steps.len();
+        let mut simulators = [Simulator::new(&fused), Simulator::new(&unfused)];
+        // Twice with one arena: what an earlier run left behind must not matter.
+        for _ in 0..2 {
+            let input = random.bytes(fused.input.bytes);
+            let maps = oracle::run(&graph, &input);
+            for simulator in &mut simulators {
+                let simulator: &mut Simulator<'_> = simulator;
+                let logits = simulator.run(&input, &mut |_, _| {});
+                assert_eq!(logits, maps[graph.output.0], "seed {seed}");
+            }
+        }
+    }
+    assert!(fewer > NETWORKS as usize / 4, "only {fewer} nodes were fused: nothing was tested");
+}
+
+#[test]
+fn fused_steps_give_the_tensor_they_are_named_after() {
+    for seed in 0..NETWORKS {
+        let mut random = Random::new(seed);
+        let graph = random.network();
+        let program = compiled(&graph, true);
+        let input = random.bytes(program.input.bytes);
+        let maps = oracle::run(&graph, &input);
+        desktop::run(&program, &input, &mut |index, output| {
+            let name = &program.steps[index].tensor;
+            let tensor = graph.tensors.iter().position(|tensor| tensor.name == *name);
+            assert_eq!(output, maps[tensor.expect("a tensor of the graph")], "seed {seed}, {name}");
+        });
+    }
+}

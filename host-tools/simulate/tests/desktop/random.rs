@@ -1,0 +1,169 @@
+//! Random int8 networks: small maps, every operation, every combination that the compiler takes.
+
+use thumbnet_graph::{
+    Conv2d, Int8Graph, Int8Weights, Metadata, Node, Op, Padding, Quantization, Shape, Tensor,
+    TensorId, Window,
+};
+
+/// A seeded source of numbers and networks.
+pub struct Random(u64);
+
+impl Random {
+    /// The same seed gives the same numbers.
+    pub fn new(seed: u64) -> Self {
+        // Spread small seeds over all bits; xorshift must not start at zero.
+        Self((seed + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 >> 11
+    }
+
+    /// `low..=high`.
+    fn within(&mut self, low: usize, high: usize) -> usize {
+        low + (self.next() as usize) % (high - low + 1)
+    }
+
+    fn one_in(&mut self, n: usize) -> bool {
+        self.within(1, n) == 1
+    }
+
+    /// An int8 code; the extremes are as likely as all the rest together.
+    fn code(&mut self) -> i8 {
+        match self.within(0, 3) {
+            0 => -128,
+            1 => 127,
+            _ => self.next() as i8,
+        }
+    }
+
+    /// A map of codes.
+    pub fn bytes(&mut self, len: usize) -> Vec<i8> {
+        (0..len).map(|_| self.code()).collect()
+    }
+
+    /// A network of 1 to 7 nodes.
+    pub fn network(&mut self) -> Int8Graph {
+        let shape = Shape::new(self.within(1, 9), self.within(1, 9), self.within(1, 5));
+        let format = self.format();
+        let mut graph = Int8Graph {
+            tensors: vec![Tensor { name: "t0".into(), shape, format }],
+            nodes: vec![],
+            input: TensorId(0),
+            output: TensorId(0),
+            metadata: Metadata { name: "random".into(), ..Metadata::default() },
+        };
+        for index in 0..self.within(1, 7) {
+            self.grow(&mut graph, index);
+        }
+        graph
+    }
+
+    /// Adds a node behind the last one.
+    fn grow(&mut self, graph: &mut Int8Graph, index: usize) {
+        let last = graph.output;
+        let Tensor { shape, format, .. } = graph.tensor(last).clone();
+        let other = self.partner(graph);
+        let (op, inputs, shape, format) = match self.within(0, 12) {
+            0..=4 => {
+                let (conv, shape) = self.conv(shape);
+                (Op::Conv2d(conv), vec![last], shape, self.format())
+            }
+            5..=7 => {
+                let padded = self.one_in(3);
+                let (window, [h, w]) = self.window(shape, padded);
+                (Op::MaxPool2d(window), vec![last], Shape::new(h, w, shape.c), format)
+            }
+            8 => {
+                let (window, [h, w]) = self.window(shape, false);
+                (Op::AveragePool2d(window), vec![last], Shape::new(h, w, shape.c), self.format())
+            }
+            9..=11 => {
+                let format = if self.one_in(3) { self.format() } else { format };
+                (Op::Relu, vec![last], shape, format)
+            }
+            _ => (Op::Add, vec![last, other], shape, self.shifted(graph, [last, other])),
+        };
+        let name = format!("t{}", index + 1);
+        let output = graph.add_tensor(Tensor { name: name.clone(), shape, format });
+        graph.nodes.push(Node { name, op, inputs, output });
+        graph.output = output;
+    }
+
+    /// A tensor that can be added to the last one: of its shape, a power of two of its scale.
+    fn partner(&mut self, graph: &Int8Graph) -> TensorId {
+        let last = graph.tensor(graph.output);
+        let fits = |tensor: &Tensor<Quantization>| tensor.shape == last.shape;
+        let fitting: Vec<usize> =
+            (0..graph.tensors.len()).filter(|id| fits(&graph.tensors[*id])).collect();
+        TensorId(fitting[self.within(0, fitting.len() - 1)])
+    }
+
+    /// A format for the sum of two tensors, whose scales become exact powers of two.
+    fn shifted(&mut self, graph: &mut Int8Graph, operands: [TensorId; 2]) -> Quantization {
+        // A changed scale changes what earlier max pools and fused ReLUs promise: follow them.
+        for id in operands {
+            let scale = 2f32.powi(self.within(0, 3) as i32 - 6);
+            let old = graph.tensor(id).format;
+            for tensor in &mut graph.tensors {
+                if tensor.format.scale == old.scale {
+                    tensor.format.scale = scale;
+                }
+            }
+        }
+        Quantization { scale: 2f32.powi(self.within(0, 4) as i32 - 6), zero_point: self.code() }
+    }
+
+    fn format(&mut self) -> Quantization {
+        let scale = 0.01 + self.within(0, 1_000) as f32 / 20_000.0;
+        let scale = if self.one_in(4) { 0.03125 } else { scale };
+        let zero_point = if self.one_in(2) { -128 } else { self.code() };
+        Quantization { scale, zero_point }
+    }
+
+    fn conv(&mut self, input: Shape) -> (Conv2d<Int8Weights>, Shape) {
+        let (groups, oc) = match self.within(0, 5) {
+            0 | 1 => (input.c, input.c),
+            2 => (input.c, input.c * 2),
+            _ => (1, self.within(1, 6)),
+        };
+        let (window, [h, w]) = if self.one_in(5) {
+            (Window { kernel: [input.h, input.w], ..Window::UNIT }, [1, 1])
+        } else {
+            self.window(input, true)
+        };
+        let count = oc * window.taps() * (input.c / groups);
+        let average = self.one_in(6);
+        let values = if average { vec![1; count] } else { self.bytes(count) };
+        let bias = (0..oc).map(|_| self.within(0, 20_000) as i32 - 10_000).collect();
+        let bias = if average { vec![77; oc] } else { bias };
+        let scale = |random: &mut Self| 0.0005 + random.within(0, 1_000) as f32 / 300_000.0;
+        let first = scale(self);
+        let scales = (0..oc).map(|_| if average { first } else { scale(self) }).collect();
+        let weights = Int8Weights { values, bias, scales };
+        (Conv2d { window, groups, weights }, Shape::new(h, w, oc))
+    }
+
+    /// A window that fits, and its positions.
+    fn window(&mut self, input: Shape, padded: bool) -> (Window, [usize; 2]) {
+        loop {
+            let padding = if padded && self.one_in(2) { self.padding() } else { Padding::NONE };
+            let size = |random: &mut Self| [random.within(1, 3), random.within(1, 3)];
+            let kernel = size(self);
+            let stride = if self.one_in(3) { kernel } else { size(self) };
+            let dilation = if self.one_in(4) { size(self) } else { [1, 1] };
+            let window = Window { kernel, stride, dilation, padding };
+            if let Some(positions) = window.positions(input.h, input.w) {
+                return (window, positions);
+            }
+        }
+    }
+
+    fn padding(&mut self) -> Padding {
+        let mut side = || self.within(0, 2);
+        Padding { top: side(), left: side(), bottom: side(), right: side() }
+    }
+}
