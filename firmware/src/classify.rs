@@ -2,7 +2,7 @@
 
 use crate::console::message::Class;
 use heapless::Vec;
-use micromath::F32Ext;
+use micromath::F32;
 
 /// The `K` largest logits, best first, with their softmax confidence. Equal logits keep their order.
 ///
@@ -42,7 +42,8 @@ fn insert<const K: usize>(top: &mut Vec<Class, K>, class: Class) {
 /// `e^(logit - best)` in real values: 1 for the best, never above, so that no sum overflows.
 fn exponential(logit: i8, best: i8, output_scale: f32) -> f32 {
     let below = i16::from(best) - i16::from(logit);
-    (-f32::from(below) * output_scale).exp()
+    // By name, since where std is linked `f32::exp` would silently be std's.
+    F32(-f32::from(below) * output_scale).exp().0
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! The path of one picture: preprocess, infer, rank; and of one tensor: infer.
 
+use crate::classify::{accept, top_classes};
 use crate::clock::Clock;
-use crate::console::message::LayerRecord;
+use crate::console::message::{Class, LayerRecord};
 use crate::observer::Trace;
+use crate::preprocess::{Fit, PictureError, Recipe, preprocess};
 use heapless::Vec;
+use thumbnet_kernels::geometry::Shape;
 use thumbnet_kernels::model::Model;
 
 /// A network in its arena, with a clock that measures it. `LAYERS` is how many layers are recorded,
@@ -12,12 +15,61 @@ pub struct Pipeline<'a, M: Model, C, const LAYERS: usize> {
     arena: &'a mut M::Arena,
     clock: C,
     records: Vec<LayerRecord, LAYERS>,
+    threshold: f32,
+}
+
+/// What a picture shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict<const K: usize> {
+    /// The best classes, best first.
+    pub top: Vec<Class, K>,
+    /// The best class, unless the network is too unsure to name it.
+    pub accepted: Option<Class>,
+    /// Ticks that the network took; preprocessing and ranking are not counted.
+    pub ticks: u64,
+}
+
+/// Why a picture cannot be classified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum PipelineError {
+    /// The model does not say how a picture becomes its input.
+    NoPreprocessing,
+    /// The picture is unusable.
+    Picture(PictureError),
 }
 
 impl<'a, M: Model, C: Clock, const LAYERS: usize> Pipeline<'a, M, C, LAYERS> {
-    /// A pipeline that computes in `arena`.
+    /// A pipeline that computes in `arena` and believes every class.
     pub fn new(arena: &'a mut M::Arena, clock: C) -> Self {
-        Self { arena, clock, records: Vec::new() }
+        Self { arena, clock, records: Vec::new(), threshold: 0.0 }
+    }
+
+    /// From now on a best class is accepted only if its softmax confidence is at least `threshold`.
+    pub fn reject_below(mut self, threshold: f32) -> Self {
+        self.threshold = threshold;
+        self
+    }
+
+    /// Preprocesses a picture, u8 `[h, w, c]` of shape `shape`, runs the network and ranks the classes.
+    ///
+    /// # Errors
+    /// [`PipelineError`]; the last inference's results are then still there.
+    pub fn classify<const K: usize>(
+        &mut self,
+        picture: &[u8],
+        shape: Shape,
+        checksums: bool,
+    ) -> Result<Verdict<K>, PipelineError> {
+        let Some(how) = M::PREPROCESSING else { return Err(PipelineError::NoPreprocessing) };
+        let fit = if how.crop { Fit::Crop } else { Fit::Stretch };
+        let recipe = Recipe { shape: M::INFO.input, fit, invert: how.invert };
+        preprocess(picture, shape, &recipe, M::input(self.arena))
+            .map_err(PipelineError::Picture)?;
+        let ticks = self.infer(checksums);
+        let top = top_classes(self.logits(), M::INFO.output_scale);
+        let accepted = accept(&top, self.threshold);
+        Ok(Verdict { top, accepted, ticks })
     }
 
     /// The input tensor, int8 `[h, w, c]`. Each inference overwrites it.
@@ -26,7 +78,7 @@ impl<'a, M: Model, C: Clock, const LAYERS: usize> Pipeline<'a, M, C, LAYERS> {
     }
 
     /// Runs the network on the input tensor and returns the ticks it took; `checksums` says whether
-    /// to take the CRC-32 of every layer's output, at no tick to the count.
+    /// to take the CRC-32 of every layer's output, which is not counted.
     pub fn infer(&mut self, checksums: bool) -> u64 {
         let mut trace = Trace::start(&mut self.clock, &mut self.records, checksums);
         M::infer(self.arena, &mut trace);

@@ -25,6 +25,17 @@ pub struct Info {
     pub layers: &'static [&'static str],
 }
 
+/// How a picture becomes the input: fitted to its height and width, converted to its channels, then code =
+/// byte - 128.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preprocessing {
+    /// Whether the largest centred part of the input's aspect ratio is cut out before scaling; else both
+    /// sides are scaled independently.
+    pub crop: bool,
+    /// Whether `byte` becomes `255 - byte` first (dark strokes on light paper).
+    pub invert: bool,
+}
+
 /// A compiled network.
 ///
 /// Input, intermediate maps and logits live in one arena whose size the compiler has planned.
@@ -33,6 +44,9 @@ pub trait Model {
     type Arena;
     /// Facts about the network.
     const INFO: Info;
+
+    /// How a picture becomes the input; `None` if the model does not say.
+    const PREPROCESSING: Option<Preprocessing> = None;
 
     /// A fresh arena; `const`-constructible so that it can live in a `static`.
     const ARENA: Self::Arena;

@@ -124,7 +124,9 @@ impl Decoder {
         }
         match checked {
             [VERSION, sequence, message @ ..] => Ok(Frame { sequence: *sequence, message }),
-            _ => Err(Refusal::Version(VERSION)),
+            [VERSION] => Err(Refusal::Damaged),
+            [version, ..] => Err(Refusal::Version(*version)),
+            [] => Err(Refusal::Damaged),
         }
     }
 }
@@ -208,14 +210,14 @@ mod tests {
     }
 
     #[test]
-    fn another_version_is_told_ours() {
+    fn another_version_is_named() {
         let mut plain = [super::VERSION + 1, 0, 0, 0, 0, 0, 0];
         let check = crate::observer::crc32(&plain[..3]).to_le_bytes();
         plain[3..].copy_from_slice(&check);
         let mut encoded = [0; 9];
         cobs::encode(&plain, &mut encoded);
         let mut decoder = Decoder::new();
-        assert_eq!(decode(&mut decoder, &encoded), Err(Refusal::Version(super::VERSION)));
+        assert_eq!(decode(&mut decoder, &encoded), Err(Refusal::Version(super::VERSION + 1)));
     }
 
     #[test]

@@ -172,7 +172,7 @@ pub struct Class {
 pub enum Refusal {
     /// The frame's checksum or encoding is wrong, or it is too long: send it again.
     Damaged,
-    /// The other side speaks this version of the protocol.
+    /// The frame is of this version of the protocol, which is not ours.
     Version(u8),
     /// The frame is whole but holds no request that this version knows.
     Unknown,

@@ -2,11 +2,14 @@
 
 use crate::clock::Clock;
 use crate::console::frame::{Decoder, Encoder, Frame};
-use crate::console::message::{CHUNK_BYTES, Inferred, Info, Refusal, Reply, Request, Target};
-use crate::observer::crc32_of_map;
-use crate::pipeline::Pipeline;
+use crate::console::message::{
+    CHUNK_BYTES, Classes, Inferred, Info, Refusal, Reply, Request, Target,
+};
+use crate::observer::{crc32, crc32_of_map};
+use crate::pipeline::{Pipeline, PipelineError};
 use crate::report;
 use embedded_io::{Read, Write};
+use thumbnet_kernels::geometry::Shape;
 use thumbnet_kernels::model::Model;
 
 /// Longest model name in a [`Reply::Info`].
@@ -111,7 +114,7 @@ impl<M: Model, C: Clock, const LAYERS: usize> Desk<'_, '_, M, C, LAYERS> {
             Request::Infer { crc32, checksums } => self.infer(crc32, checksums),
             Request::Logits { first } => self.logits(first, chunk),
             Request::Layers { first } => self.layers(first),
-            Request::Classify { .. } => Err(Refusal::NoPreprocessing),
+            Request::Classify { shape, crc32 } => self.classify(shape, crc32),
         });
         reply.unwrap_or_else(Reply::Refused)
     }
@@ -165,7 +168,31 @@ impl<M: Model, C: Clock, const LAYERS: usize> Desk<'_, '_, M, C, LAYERS> {
         }
         let ticks = self.pipeline.infer(checksums);
         report::inference::<M>(self.pipeline.logits(), C::RATE.scale(ticks));
-        Ok(Reply::Inferred(Inferred { ticks, stack_bytes: (self.stack_bytes)() }))
+        Ok(Reply::Inferred(self.cost(ticks)))
+    }
+
+    fn classify(&mut self, shape: [u16; 3], expected: u32) -> Result<Reply<'static>, Refusal> {
+        let too_large = Refusal::Shape(length(self.picture));
+        let [h, w, c] = shape.map(usize::from);
+        let picture_bytes = h.checked_mul(w).and_then(|area| area.checked_mul(c));
+        let picture = picture_bytes.and_then(|bytes| self.picture.get(..bytes)).ok_or(too_large)?;
+        let found = crc32(picture);
+        if found != expected {
+            return Err(Refusal::Mismatch(found));
+        }
+        let verdict = self.pipeline.classify(picture, Shape::new(h, w, c), true);
+        let verdict = verdict.map_err(|error| match error {
+            PipelineError::NoPreprocessing => Refusal::NoPreprocessing,
+            PipelineError::Picture(_) => too_large,
+        })?;
+        report::inference::<M>(self.pipeline.logits(), C::RATE.scale(verdict.ticks));
+        let accepted = verdict.accepted.is_some();
+        let cost = self.cost(verdict.ticks);
+        Ok(Reply::Classes(Classes { top: verdict.top, accepted, cost }))
+    }
+
+    fn cost(&self, ticks: u64) -> Inferred {
+        Inferred { ticks, stack_bytes: (self.stack_bytes)() }
     }
 
     fn logits<'c>(

@@ -2,6 +2,7 @@
 
 use crate::program::{Call, Program, Region, Step};
 use std::fmt::Write;
+use thumbnet_graph::{Fit, Preprocessing};
 
 /// The struct and its implementation.
 pub(super) fn implementation(program: &Program) -> String {
@@ -11,6 +12,7 @@ pub(super) fn implementation(program: &Program) -> String {
     );
     let _ = write!(text, "    type Arena = Arena<{}>;\n\n", program.arena_bytes);
     text.push_str(&info(program));
+    text.push_str(&preprocessing(program));
     text.push_str("\n    const ARENA: Self::Arena = Arena::NEW;\n");
     let _ = write!(
         text,
@@ -59,6 +61,17 @@ fn info(program: &Program) -> String {
         output.scale,
         output.zero_point
     )
+}
+
+fn preprocessing(program: &Program) -> String {
+    let value = match program.metadata.preprocessing {
+        Some(Preprocessing { fit, invert }) => {
+            let crop = fit == Fit::Crop;
+            format!("Some(Preprocessing {{ crop: {crop}, invert: {invert} }})")
+        }
+        None => "None".to_owned(),
+    };
+    format!("\n    const PREPROCESSING: Option<Preprocessing> = {value};\n")
 }
 
 /// The kernel call of one step in a block of its own. The ranges are constants inside the arena, so the

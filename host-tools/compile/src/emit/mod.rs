@@ -90,7 +90,7 @@ fn imports(program: &Program) -> String {
     }
     let geometry = descriptor::geometry(program);
     text.push_str(&import("geometry", &geometry));
-    text.push_str("use thumbnet_kernels::model::{Arena, Info, Model, Observer};\n");
+    text.push_str("use thumbnet_kernels::model::{Arena, Info, Model, Observer, Preprocessing};\n");
     text.push_str(&import("portable", &kernels));
     text.push_str(&import("requantize", &forms));
     text.push_str("use thumbnet_kernels::{Backend, Native};\n");
@@ -124,11 +124,7 @@ fn statics(program: &Program, layout: &Layout) -> String {
              static WEIGHTS: Blob<{bytes}> = Blob(*include_bytes!(\"{WEIGHTS_FILE}\"));\n\n"
         );
     }
-    let labels: Vec<String> = if program.metadata.labels.is_empty() {
-        (0..program.output.bytes).map(|class| class.to_string()).collect()
-    } else {
-        program.metadata.labels.clone()
-    };
+    let labels = labels(program);
     let layers = program.steps.iter().map(|step| step.name.as_str());
     let name = names::literal(&program.metadata.name);
     let _ = write!(text, "#[rustfmt::skip]\nconst NAME: &str = {name};\n\n");
@@ -136,6 +132,12 @@ fn statics(program: &Program, layout: &Layout) -> String {
     text.push('\n');
     text.push_str(&list("LAYERS", layers));
     text
+}
+
+/// One name a logit: its number where the model has none.
+fn labels(program: &Program) -> Vec<String> {
+    let name = |class: usize| program.metadata.labels.get(class).cloned();
+    (0..program.output.bytes).map(|class| name(class).unwrap_or(class.to_string())).collect()
 }
 
 /// One string a line, whatever its length.

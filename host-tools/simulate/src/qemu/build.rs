@@ -1,0 +1,126 @@
+//! Builds the reference board's firmware for a model.
+
+use crate::error::SimulateError;
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+const BOARD: &str = "qemu-mps2-an386";
+const TARGET: &str = "thumbv7em-none-eabihf";
+/// Lines of the compiler's output in an error.
+const LAST_LINES: usize = 12;
+
+/// Builds the reference board's firmware for the ONNX file `model` and returns its ELF image. Takes seconds;
+/// less if model and sources are as they were.
+///
+/// # Errors
+/// [`SimulateError::Build`] with the compiler's words, above all if the model does not fit; others if the
+/// toolchain, the sources or the model are missing.
+pub fn build(model: &Path) -> Result<PathBuf, SimulateError> {
+    build_binary(model, BOARD)
+}
+
+/// Builds the network of `model` alone, without console and log: to measure its size and to prove that
+/// it cannot panic.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_bare(model: &Path) -> Result<PathBuf, SimulateError> {
+    build_binary(model, "bare")
+}
+
+fn build_binary(model: &Path, binary: &str) -> Result<PathBuf, SimulateError> {
+    let model = fs::canonicalize(model).map_err(|source| file_error(model, source))?;
+    let content = fs::read(&model).map_err(|source| file_error(&model, source))?;
+    let boards = boards_folder()?;
+    let target = target_folder(&boards);
+    let images = target.join("images");
+    fs::create_dir_all(&images).map_err(|source| file_error(&images, source))?;
+    // All models are built at the same place, one after the other, and their images kept apart.
+    let lock = lock(&images.join("lock"))?;
+    let output = cargo_build(&boards.join(BOARD), &target, &model, binary)?;
+    if !output.status.success() {
+        return Err(SimulateError::Build { model, reason: last_lines(&output.stderr) });
+    }
+    let built = target.join(TARGET).join("release").join(binary);
+    let kept = images.join(format!("{binary}-{}.elf", fingerprint(&content)));
+    keep(&built, &kept)?;
+    drop(lock);
+    Ok(kept)
+}
+
+fn cargo_build(
+    board: &Path,
+    target: &Path,
+    model: &Path,
+    binary: &str,
+) -> Result<Output, SimulateError> {
+    let mut cargo = thumbnet_toolchain::cargo_for_target(TARGET)?;
+    cargo
+        .args(["build", "--release", "--quiet", "--locked", "--target", TARGET, "--bin", binary])
+        .arg("--target-dir")
+        .arg(target)
+        .current_dir(board)
+        .env("THUMBNET_MODEL", model)
+        .env("CARGO_TERM_COLOR", "never");
+    cargo.output().map_err(|source| SimulateError::Start { program: "cargo".to_owned(), source })
+}
+
+/// `firmware/boards`: where `THUMBNET_BOARDS` says, else where this program was built.
+fn boards_folder() -> Result<PathBuf, SimulateError> {
+    let folder = match std::env::var_os("THUMBNET_BOARDS") {
+        Some(folder) => PathBuf::from(folder),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../firmware/boards"),
+    };
+    let missing = |_| SimulateError::SourcesMissing { path: folder.clone() };
+    let folder = fs::canonicalize(&folder).map_err(missing)?;
+    match folder.join(BOARD).join("Cargo.toml").is_file() {
+        true => Ok(folder),
+        false => Err(SimulateError::SourcesMissing { path: folder }),
+    }
+}
+
+/// Beside the desktop's target folder if that was moved, else the boards' own.
+fn target_folder(boards: &Path) -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        // cargo reads a relative folder from where it was started, as we do.
+        Some(folder) => std::path::absolute(&folder)
+            .unwrap_or_else(|_| PathBuf::from(folder))
+            .join("boards"),
+        None => boards.join("target"),
+    }
+}
+
+/// Waits for the lock; it is let go when the file is dropped, or the process ends in any way.
+fn lock(path: &Path) -> Result<File, SimulateError> {
+    let file = File::create(path).map_err(|source| file_error(path, source))?;
+    file.lock().map_err(|source| file_error(path, source))?;
+    Ok(file)
+}
+
+/// Copies an image to its lasting place, in one step for whoever is reading there.
+fn keep(built: &Path, kept: &Path) -> Result<(), SimulateError> {
+    let folder = kept.parent().expect("the image is in a folder");
+    let temporary =
+        tempfile::NamedTempFile::new_in(folder).map_err(|source| file_error(folder, source))?;
+    fs::copy(built, temporary.path()).map_err(|source| file_error(built, source))?;
+    temporary.persist(kept).map_err(|error| file_error(kept, error.error))?;
+    Ok(())
+}
+
+/// Sixteen hexadecimal digits that tell models apart.
+fn fingerprint(content: &[u8]) -> String {
+    Sha256::digest(content)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn last_lines(output: &[u8]) -> String {
+    let text = String::from_utf8_lossy(output);
+    let lines: Vec<_> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
+}
+
+fn file_error(path: &Path, source: io::Error) -> SimulateError {
+    SimulateError::File { path: path.to_owned(), source }
+}
