@@ -23,6 +23,25 @@ pub enum DataError {
         /// The folders that do not exist.
         looked: String,
     },
+    /// No set that `data get` knows.
+    #[error("`{name}` cannot be fetched: fashion-mnist and mnist can")]
+    UnknownSet {
+        /// What was asked for.
+        name: String,
+    },
+    /// Nowhere to fetch a set from.
+    #[error(
+        "`{name}` cannot be fetched; tried {tried}: check the network, or put the four IDX files into {folder}",
+        folder = .folder.display()
+    )]
+    NoRoute {
+        /// The set.
+        name: String,
+        /// Routes, each with the reason why it failed.
+        tried: String,
+        /// Where the set would have been put.
+        folder: PathBuf,
+    },
     /// A path that leads nowhere.
     #[error("{path}: no such folder: check the path", path = .path.display())]
     MissingFolder {

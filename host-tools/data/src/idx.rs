@@ -41,13 +41,22 @@ impl IdxArray {
     ///
     /// # Errors
     /// As [`IdxArray::read`].
-    pub fn read_from(mut reader: impl BufRead, path: &Path) -> Result<Self, DataError> {
+    pub fn read_from(reader: impl BufRead, path: &Path) -> Result<Self, DataError> {
+        Self::read_at_most(reader, path, MAX_BYTES)
+    }
+
+    /// As [`IdxArray::read_from`], for at most `max_bytes` bytes of data.
+    pub(crate) fn read_at_most(
+        mut reader: impl BufRead,
+        path: &Path,
+        max_bytes: u64,
+    ) -> Result<Self, DataError> {
         let start = reader.fill_buf().map_err(DataError::io(path, "read"))?;
         if start.starts_with(&[0x1f, 0x8b]) {
             // The magic number of gzip, RFC 1952 section 2.3.1.
-            parse(MultiGzDecoder::new(reader), path)
+            parse(MultiGzDecoder::new(reader), path, max_bytes)
         } else {
-            parse(reader, path)
+            parse(reader, path, max_bytes)
         }
     }
 
@@ -75,10 +84,11 @@ impl IdxArray {
 
     /// The SHA-256 of the file's content, not compressed.
     pub fn digest(&self) -> Digest {
-        Digest::of(&self.to_bytes())
+        Digest::of_parts(&[&self.header(), &self.bytes])
     }
 
-    fn header(&self) -> Vec<u8> {
+    /// What comes before the bytes.
+    pub(crate) fn header(&self) -> Vec<u8> {
         let rank = u8::try_from(self.dimensions.len()).expect("IDX has at most 255 dimensions");
         let mut header = vec![0, 0, UNSIGNED_BYTE, rank];
         for &dimension in &self.dimensions {
@@ -92,14 +102,14 @@ impl IdxArray {
 const UNSIGNED_BYTE: u8 = 8;
 const EXPECTED: &str = "an IDX file of unsigned bytes";
 
-fn parse(mut reader: impl Read, path: &Path) -> Result<IdxArray, DataError> {
+fn parse(mut reader: impl Read, path: &Path, max_bytes: u64) -> Result<IdxArray, DataError> {
     let mut magic = [0; 4];
     fill(&mut reader, &mut magic, path, 0)?;
     let rank = checked_rank(magic, path)?;
     let mut header = [0; 16];
     let header = &mut header[..4 * rank];
     fill(&mut reader, header, path, 4)?;
-    let (dimensions, len) = sizes(header, path)?;
+    let (dimensions, len) = sizes(header, path, max_bytes)?;
     let header_len = 4 + header.len() as u64;
     let mut bytes = Vec::new();
     // Grows as bytes arrive: a header alone cannot claim memory. One byte more shows what follows the end.
@@ -140,11 +150,11 @@ fn checked_rank(magic: [u8; 4], path: &Path) -> Result<usize, DataError> {
     }
 }
 
-fn sizes(header: &[u8], path: &Path) -> Result<(Vec<usize>, u64), DataError> {
+fn sizes(header: &[u8], path: &Path, max_bytes: u64) -> Result<(Vec<usize>, u64), DataError> {
     let words = header.as_chunks::<4>().0.iter().map(|&word| u32::from_be_bytes(word));
     let product = words.clone().try_fold(1_u64, |len, word| len.checked_mul(word.into()));
     let bytes = product.unwrap_or(u64::MAX);
-    if bytes > MAX_BYTES {
+    if bytes > max_bytes {
         return Err(DataError::TooLarge { path: path.to_owned(), bytes });
     }
     // 32 bits fit `usize` on every desktop.
