@@ -1,5 +1,7 @@
 //! One trait, one associated function per op; an instruction set overrides what it speeds up.
 
+use crate::armv7em;
+use crate::packed::{self, PackedConv2d, PackedDense};
 use crate::portable;
 use crate::portable::{Add, AveragePool2d, Conv2d, Dense, DepthwiseConv2d, MaxPool2d};
 use crate::requantize::Requantize;
@@ -10,6 +12,26 @@ pub trait Backend {
     /// Convolution with fused ReLU (a clamp) and max pool. See [`portable::conv2d()`].
     fn conv2d<R: Requantize>(layer: &Conv2d<'_, R>, input: &[i8], output: &mut [i8]) {
         portable::conv2d(layer, input, output);
+    }
+
+    /// Convolution with many input channels, packed. See [`packed::deep_conv2d()`].
+    fn deep_conv2d<R: Requantize>(
+        layer: &PackedConv2d<'_, R>,
+        input: &[i8],
+        scratch: &mut [i8],
+        output: &mut [i8],
+    ) {
+        packed::deep_conv2d(layer, input, scratch, output);
+    }
+
+    /// Convolution with few input channels, packed. See [`packed::shallow_conv2d()`].
+    fn shallow_conv2d<R: Requantize>(
+        layer: &PackedConv2d<'_, R>,
+        input: &[i8],
+        scratch: &mut [i8],
+        output: &mut [i8],
+    ) {
+        packed::shallow_conv2d(layer, input, scratch, output);
     }
 
     /// Depthwise convolution. See [`portable::depthwise_conv2d()`].
@@ -24,6 +46,11 @@ pub trait Backend {
     /// Fully connected layer. See [`portable::dense()`].
     fn dense<R: Requantize>(layer: &Dense<'_, R>, input: &[i8], output: &mut [i8]) {
         portable::dense(layer, input, output);
+    }
+
+    /// Fully connected layer, packed. See [`packed::packed_dense()`].
+    fn packed_dense<R: Requantize>(layer: &PackedDense<'_, R>, input: &[i8], output: &mut [i8]) {
+        packed::packed_dense(layer, input, output);
     }
 
     /// Max pool. See [`portable::max_pool2d()`].
@@ -48,5 +75,40 @@ pub struct Portable;
 
 impl Backend for Portable {}
 
-/// The fastest backend for the target of this build.
+/// Cores with the DSP extension of ARMv7E-M: Cortex-M4 and M7.
+///
+/// Builds for any target; where the instructions are missing, their models run.
+#[derive(Clone, Copy, Debug)]
+pub struct Armv7em;
+
+impl Backend for Armv7em {
+    fn deep_conv2d<R: Requantize>(
+        layer: &PackedConv2d<'_, R>,
+        input: &[i8],
+        scratch: &mut [i8],
+        output: &mut [i8],
+    ) {
+        armv7em::deep_conv2d(layer, input, scratch, output);
+    }
+
+    fn shallow_conv2d<R: Requantize>(
+        layer: &PackedConv2d<'_, R>,
+        input: &[i8],
+        scratch: &mut [i8],
+        output: &mut [i8],
+    ) {
+        armv7em::shallow_conv2d(layer, input, scratch, output);
+    }
+
+    fn packed_dense<R: Requantize>(layer: &PackedDense<'_, R>, input: &[i8], output: &mut [i8]) {
+        armv7em::packed_dense(layer, input, output);
+    }
+}
+
+/// The fastest backend for the target of this build; build.rs says how to override the choice.
+#[cfg(native_armv7em)]
+pub type Native = Armv7em;
+
+/// The fastest backend for the target of this build; build.rs says how to override the choice.
+#[cfg(not(native_armv7em))]
 pub type Native = Portable;

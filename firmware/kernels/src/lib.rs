@@ -9,11 +9,17 @@
 //! an error: a descriptor that lies about its slices leaves outputs unwritten, it never faults.
 #![no_std]
 
+#[cfg(feature = "pack")]
+extern crate alloc;
+
+pub mod armv7em;
 mod backend;
 pub mod blob;
 pub mod geometry;
+pub mod intrin;
 pub mod model;
+pub mod packed;
 pub mod portable;
 pub mod requantize;
 
-pub use backend::{Backend, Native, Portable};
+pub use backend::{Armv7em, Backend, Native, Portable};

@@ -4,6 +4,8 @@
 //! compiler selects it where it has proved, per channel, that its 255 thresholds are those of the
 //! f32 form. [`Float`] is that f32 form, ONNX's own definition, exact for any scale.
 
+use crate::intrin::{smmlar, ssat8};
+
 /// Scales accumulators of channel `0..c` to int8.
 pub trait Requantize: Copy {
     /// The int8 activation of accumulator `acc` in `channel`; a channel out of range gives
@@ -30,7 +32,9 @@ impl Requantize for FixedPoint<'_> {
     #[inline(always)]
     fn requantize(&self, acc: i32, channel: usize) -> i8 {
         let multiplier = self.multipliers.get(channel).copied().unwrap_or(0);
-        clamp(fixed_point(acc, multiplier, self.zero_point), self.min, self.max)
+        // SMMLAR and SSAT where the core has them, else their models; `fixed_point` says the same.
+        let code = ssat8(smmlar(acc, multiplier, i32::from(self.zero_point)));
+        clamp(code, self.min, self.max)
     }
 }
 

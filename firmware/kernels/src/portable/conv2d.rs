@@ -1,6 +1,8 @@
 //! Convolution, fused with the ReLU and the max pool that follow it.
 
 use super::inner_product::{inner_product, sum};
+use core::ops::Range;
+
 use crate::geometry::{Padding, Shape, Taps, Window};
 use crate::requantize::Requantize;
 
@@ -32,10 +34,15 @@ impl<R> Conv2d<'_, R> {
     /// Whether shapes, windows and slices belong together; the kernels do nothing where they do not.
     pub fn describes(&self, input: &[i8], output: &[i8]) -> bool {
         let filters = self.window.filters(self.output.c, self.input.c);
+        filters.and_then(Shape::checked_len) == Some(self.weights.len())
+            && self.describes_all_but_weights(input, output)
+    }
+
+    pub(crate) fn describes_all_but_weights(&self, input: &[i8], output: &[i8]) -> bool {
         !input.is_empty()
             && self.input.checked_len() == Some(input.len())
             && self.output.checked_len() == Some(output.len())
-            && filters.and_then(Shape::checked_len) == Some(self.weights.len())
+            && self.window.filters(self.output.c, self.input.c).is_some()
             && self.bias.len() == self.output.c
             && self.pool.padding == Padding::NONE
             && self.pool.dilation == [1, 1]
@@ -65,28 +72,40 @@ const BLOCK: usize = 16;
 ///
 /// Source: ONNX QLinearConv-10 followed by MaxPool-12.
 pub fn conv2d<R: Requantize>(layer: &Conv2d<'_, R>, input: &[i8], output: &mut [i8]) {
-    if !layer.describes(input, output) {
-        return;
+    if layer.describes(input, output) {
+        conv2d_channels(layer, 0..layer.output.c, input, output);
     }
+}
+
+/// Computes only some of the output channels; `layer.weights` starts with their filters.
+pub(crate) fn conv2d_channels<R: Requantize>(
+    layer: &Conv2d<'_, R>,
+    channels: Range<usize>,
+    input: &[i8],
+    output: &mut [i8],
+) {
     let Shape { w, c, .. } = layer.output;
     for (y, row) in output.chunks_exact_mut((w * c).max(1)).enumerate() {
         for (x, pixel) in row.chunks_exact_mut(c.max(1)).enumerate() {
-            pooled_pixel(layer, input, [y, x], pixel);
+            pooled_pixel(layer, channels.clone(), input, [y, x], pixel);
         }
     }
 }
 
-/// All channels of the output pixel at `position`.
+/// Some channels of the output pixel at `position`.
 fn pooled_pixel<R: Requantize>(
     layer: &Conv2d<'_, R>,
+    channels: Range<usize>,
     input: &[i8],
     position: [usize; 2],
     pixel: &mut [i8],
 ) {
+    let pixel = pixel.get_mut(channels.clone()).unwrap_or_default();
+    let bias = layer.bias.get(channels.clone()).unwrap_or_default();
     let filter_len = layer.window.taps() * layer.input.c;
     let filters = layer.weights.chunks((BLOCK * filter_len).max(1));
-    let blocks = pixel.chunks_mut(BLOCK).zip(filters).zip(layer.bias.chunks(BLOCK));
-    let mut channel = 0;
+    let blocks = pixel.chunks_mut(BLOCK).zip(filters).zip(bias.chunks(BLOCK));
+    let mut channel = channels.start;
     for ((codes, filters), bias) in blocks {
         let accumulators = largest_accumulators(layer, input, position, filters, bias);
         for (code, accumulator) in codes.iter_mut().zip(accumulators) {

@@ -10,6 +10,7 @@ mod max_pool2d;
 
 pub use add::{Add, add};
 pub use average_pool2d::{AveragePool2d, average_pool2d};
+pub(crate) use conv2d::conv2d_channels;
 pub use conv2d::{Conv2d, conv2d};
 pub use dense::{Dense, dense};
 pub use depthwise_conv2d::{DepthwiseConv2d, depthwise_conv2d};

@@ -1,0 +1,9 @@
+//! The packed kernels on ARMv7E-M: safe slice code around the loops of [`crate::intrin`].
+
+mod deep_conv2d;
+mod dense;
+mod shallow_conv2d;
+
+pub use deep_conv2d::deep_conv2d;
+pub use dense::dense as packed_dense;
+pub use shallow_conv2d::shallow_conv2d;

@@ -1,0 +1,19 @@
+//! Instructions of ARMv7E-M's DSP extension, and loops made of them, each beside a model in plain Rust.
+//!
+//! One of the two places with `unsafe`. Everything here is safe to call. `native_dsp` is set by build.rs
+//! for targets that have the instructions; elsewhere the models run, bit for bit the same.
+
+#![allow(unsafe_code)]
+
+mod deep_tile;
+mod dense_tile;
+mod instructions;
+pub mod model;
+mod shallow_tile;
+mod words;
+
+pub(crate) use deep_tile::{Chunk, DeepTile, deep_tile};
+pub(crate) use dense_tile::dense_tile;
+pub use instructions::{smlad, smmlar, ssat8, sxtb16, sxtb16_ror8};
+pub(crate) use shallow_tile::{ShallowTile, Taps, shallow_tile};
+pub(crate) use words::{chunks_mut, taps_mut};

@@ -1,0 +1,18 @@
+//! Scratch memory as what the tiles read.
+
+use super::{Chunk, Taps};
+
+/// The whole chunks of `bytes`. No more than a part of one is left out where it is aligned to 4, as
+/// scratch memory is.
+pub(crate) fn chunks_mut(bytes: &mut [i8]) -> &mut [Chunk] {
+    // SAFETY: every bit pattern is valid in both types.
+    let (_, chunks, _) = unsafe { bytes.align_to_mut::<Chunk>() };
+    chunks
+}
+
+/// The whole taps of `bytes`, as [`chunks_mut`].
+pub(crate) fn taps_mut(bytes: &mut [i8]) -> &mut [Taps] {
+    // SAFETY: every bit pattern is valid in both types.
+    let (_, taps, _) = unsafe { bytes.align_to_mut::<Taps>() };
+    taps
+}

@@ -1,0 +1,75 @@
+//! Dense layer with packed weights.
+
+use super::{Place, unpack};
+use crate::requantize::Requantize;
+
+/// A fully connected layer as [`Dense`](crate::portable::Dense), with packed weights.
+///
+/// # Layout
+/// Inputs go by sixteens, the last filled up with weights of 0, and within those by quads of which inputs
+/// (0, 2) and then (1, 3) share a word. Channels go by eights: for each quad, the two words of each of
+/// the four channel pairs. Channels that are left after the last whole eight go by pairs: for each quad,
+/// the two words of the pair; a last odd channel is paired with zeros.
+#[derive(Clone, Copy, Debug)]
+pub struct PackedDense<'a, R> {
+    /// In the layout above: 32 words for eight channels and sixteen inputs, 8 for a pair.
+    pub weights: &'a [i32],
+    /// `[oc]`, with the input's zero point folded in.
+    pub bias: &'a [i32],
+    /// From accumulator to output.
+    pub requantize: R,
+}
+
+impl<R> PackedDense<'_, R> {
+    /// Whether the slices belong together; the kernels do nothing where they do not.
+    pub fn describes(&self, input: &[i8], output: &[i8]) -> bool {
+        !input.is_empty()
+            && self.bias.len() == output.len()
+            && words(input.len(), output.len()) == Some(self.weights.len())
+    }
+}
+
+/// As [`crate::portable::dense()`] of the unpacked weights.
+///
+/// A `layer` that does not [describe](PackedDense::describes) its slices leaves `output` as it is.
+pub fn dense<R: Requantize>(layer: &PackedDense<'_, R>, input: &[i8], output: &mut [i8]) {
+    if !layer.describes(input, output) {
+        return;
+    }
+    let [inputs, outputs] = [input.len(), output.len()];
+    for (channel, (code, bias)) in output.iter_mut().zip(layer.bias).enumerate() {
+        let accumulator = input.iter().enumerate().fold(*bias, |sum, (index, code)| {
+            let weight = unpack(layer.weights, place(inputs, outputs, channel, index), channel);
+            sum.wrapping_add(i32::from(*code) * i32::from(weight))
+        });
+        *code = layer.requantize.requantize(accumulator, channel);
+    }
+}
+
+/// Words of a layer, or `None` if they cannot be counted.
+fn words(inputs: usize, outputs: usize) -> Option<usize> {
+    let words_a_pair = inputs.div_ceil(16).checked_mul(8)?;
+    outputs.div_ceil(2).checked_mul(words_a_pair)
+}
+
+#[inline]
+fn place(inputs: usize, outputs: usize, channel: usize, index: usize) -> Place {
+    let quads = inputs.div_ceil(16) * 4;
+    let [block, quad] = [channel / 8, index / 4];
+    let pair_in_quad = if block < outputs / 8 {
+        (block * quads + quad) * 4 + channel % 8 / 2
+    } else {
+        (block * 4 + channel % 8 / 2) * quads + quad
+    };
+    Place { word: 2 * pair_in_quad + index % 2, lane: index % 4 / 2 }
+}
+
+/// Packs `[oc, inputs]`; `None` where a pair of channels is not exact in mixed lanes (a filter of more
+/// than 516 inputs with large weights, or -128 among them): then the plain layer is to be used.
+#[cfg(feature = "pack")]
+pub fn pack_dense(weights: &[i8], inputs: usize) -> Option<alloc::vec::Vec<i32>> {
+    let outputs = weights.len().checked_div(inputs)?;
+    super::pack(weights, inputs, words(inputs, outputs)?, |channel, index| {
+        place(inputs, outputs, channel, index)
+    })
+}

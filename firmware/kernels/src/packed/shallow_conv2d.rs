@@ -1,0 +1,72 @@
+//! Convolution with few input channels: packed weights and the taps of four positions in scratch memory.
+
+use super::conv2d::unpacked_conv2d;
+use super::{PackedConv2d, Place, unpack};
+use crate::geometry::{Shape, Window};
+use crate::requantize::Requantize;
+
+/// As [`crate::portable::conv2d()`] of the unpacked weights.
+///
+/// # Layout of the weights
+/// Output channels go by pairs, a last odd one paired with zeros; for each pair, the taps in the order
+/// `[kh, kw, ic]`, two neighbours a word; a last odd tap shares its word with 0.
+///
+/// # Scratch
+/// At least [`shallow_scratch_bytes`], aligned to 4. A `layer` that does not describe its slices, or too
+/// little scratch, leaves `output` as it is.
+pub fn shallow_conv2d<R: Requantize>(
+    layer: &PackedConv2d<'_, R>,
+    input: &[i8],
+    scratch: &mut [i8],
+    output: &mut [i8],
+) {
+    if !fits(layer, scratch) {
+        return;
+    }
+    let filter_len = layer.filter_len();
+    let unpack_filter = |channel: usize, filter: &mut [i8]| {
+        for (index, weight) in filter.iter_mut().enumerate() {
+            *weight = unpack(layer.weights, place(filter_len, channel, index), channel);
+        }
+    };
+    unpacked_conv2d(layer, unpack_filter, input, scratch, output);
+}
+
+/// Whether there is a kernel for these sizes: no pool or a pool of 2 x 2, and windows of `kh * kw * ic` =
+/// 3 or 4 taps (2x2x1), 9 or 10 (3x3x1), 25 or 26 (5x5x1), 27 or 28 (3x3x3), 49 or 50 (7x7x1), 75 or 76
+/// (5x5x3).
+pub const fn shallow_kernel_exists(window: &Window, pool: &Window, ic: usize) -> bool {
+    let taps = window.kernel[0].saturating_mul(window.kernel[1]).saturating_mul(ic);
+    matches!(taps.div_ceil(2), 2 | 5 | 13 | 14 | 25 | 38) && matches!(pool.kernel, [2, 2] | [1, 1])
+}
+
+/// Scratch that the kernel needs: the taps of four positions as 16-bit values.
+pub const fn shallow_scratch_bytes(window: &Window, input: Shape) -> usize {
+    (window.taps() * input.c).div_ceil(2) * 16
+}
+
+/// Whether a kernel exists, the weights are all there and the scratch is enough.
+pub(crate) fn fits<R>(layer: &PackedConv2d<'_, R>, scratch: &[i8]) -> bool {
+    shallow_kernel_exists(&layer.window, &layer.pool, layer.input.c)
+        && words(layer.filter_len(), layer.output.c) == layer.weights.len()
+        && shallow_scratch_bytes(&layer.window, layer.input) <= scratch.len()
+}
+
+const fn words(filter_len: usize, oc: usize) -> usize {
+    filter_len.div_ceil(2).saturating_mul(oc.div_ceil(2))
+}
+
+const fn place(filter_len: usize, channel: usize, index: usize) -> Place {
+    Place { word: (channel / 2) * filter_len.div_ceil(2) + index / 2, lane: index % 2 }
+}
+
+/// Packs `[oc, kh, kw, ic]`; `None` where a pair of channels is not exact in mixed lanes (-128 among the
+/// weights): then the plain layer is to be used.
+#[cfg(feature = "pack")]
+pub fn pack_shallow(weights: &[i8], window: &Window, ic: usize) -> Option<alloc::vec::Vec<i32>> {
+    let filter_len = window.taps() * ic;
+    let oc = weights.len().checked_div(filter_len)?;
+    super::pack(weights, filter_len, words(filter_len, oc), |channel, index| {
+        place(filter_len, channel, index)
+    })
+}

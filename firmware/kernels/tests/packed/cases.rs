@@ -1,0 +1,276 @@
+//! Packed layers and the plain layers that they must equal. Shared with the tests on the emulated target,
+//! so it needs alloc only.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use thumbnet_kernels::Backend;
+use thumbnet_kernels::geometry::{Padding, Shape, Window};
+use thumbnet_kernels::packed::{
+    PackedConv2d, PackedDense, deep_kernel_exists, deep_scratch_bytes, pack_deep, pack_dense,
+    pack_shallow, shallow_kernel_exists, shallow_scratch_bytes,
+};
+use thumbnet_kernels::portable::{Conv2d, Dense, conv2d, dense};
+use thumbnet_kernels::requantize::FixedPoint;
+
+/// Which packed convolution runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Deep,
+    Shallow,
+}
+
+/// A convolution that owns its constants.
+#[derive(Clone, Debug)]
+pub struct Convolution {
+    pub input: Shape,
+    pub oc: usize,
+    pub window: Window,
+    pub pool: Window,
+    pub zero_point: i8,
+    pub weights: Vec<i8>,
+    pub bias: Vec<i32>,
+    pub multipliers: Vec<i32>,
+    pub output_zero_point: i8,
+    pub clamp: [i8; 2],
+    pub codes: Vec<i8>,
+}
+
+impl Convolution {
+    /// Random constants for given shapes.
+    pub fn new(seed: u64, input: Shape, oc: usize, window: Window, pool: Window) -> Self {
+        let mut random = Random::new(seed);
+        let filter_len = window.taps() * input.c;
+        let bound = (filter_len * 128 * 127) as u32;
+        Self {
+            input,
+            oc,
+            window,
+            pool,
+            zero_point: random.code(),
+            weights: random.weights(oc * filter_len),
+            bias: (0..oc).map(|_| random.bias(bound)).collect(),
+            multipliers: (0..oc).map(|_| random.multiplier()).collect(),
+            output_zero_point: random.code(),
+            clamp: [random.code().min(0), random.code().max(0)],
+            codes: (0..input.len()).map(|_| random.code()).collect(),
+        }
+    }
+
+    /// A layer of random shape that the packed kernel `kind` can compute.
+    pub fn random(seed: u64, kind: Kind) -> Self {
+        let mut random = Random::new(!seed);
+        loop {
+            let padding = [0; 4].map(|_| random.below(3));
+            let [top, left, bottom, right] = padding;
+            let (kernel, ic, dilation) = match kind {
+                Kind::Deep => {
+                    ([1 + random.below(4), 1 + random.below(5)], 1 + random.below(20), [1, 1])
+                }
+                Kind::Shallow => {
+                    let windows = [([2, 2], 1), ([3, 3], 1), ([5, 5], 1), ([3, 3], 3), ([7, 7], 1)];
+                    let (kernel, ic) = windows[random.below(windows.len())];
+                    (kernel, ic, [1 + random.below(2), 1 + random.below(2)])
+                }
+            };
+            let window = Window {
+                kernel,
+                stride: [1 + random.below(3), 1 + random.below(2)],
+                dilation,
+                padding: Padding { top, left, bottom, right },
+            };
+            let pool = match random.below(3) {
+                0 => Window::UNIT,
+                1 => Window::square(2, 1 + random.below(3)),
+                _ => Window { kernel: [1 + random.below(3), 2], ..Window::square(2, 2) },
+            };
+            let input = Shape::new(1 + random.below(9), 1 + random.below(9), ic);
+            let exists = match kind {
+                Kind::Deep => deep_kernel_exists(&window, &pool),
+                Kind::Shallow => shallow_kernel_exists(&window, &pool, ic),
+            };
+            let positions = window.positions(input.h, input.w);
+            if exists && positions.and_then(|[h, w]| pool.positions(h, w)).is_some() {
+                return Self::new(seed, input, 1 + random.below(21), window, pool);
+            }
+        }
+    }
+
+    pub fn output(&self) -> Shape {
+        let positions = self.window.positions(self.input.h, self.input.w);
+        let [h, w] = positions.and_then(|[h, w]| self.pool.positions(h, w)).expect("checked");
+        Shape::new(h, w, self.oc)
+    }
+
+    fn requantize(&self) -> FixedPoint<'_> {
+        FixedPoint {
+            multipliers: &self.multipliers,
+            zero_point: self.output_zero_point,
+            min: self.clamp[0],
+            max: self.clamp[1],
+        }
+    }
+
+    /// The output of the plain layer.
+    pub fn plain(&self) -> Vec<i8> {
+        let layer = Conv2d {
+            input: self.input,
+            output: self.output(),
+            window: self.window,
+            pool: self.pool,
+            input_zero_point: self.zero_point,
+            weights: &self.weights,
+            bias: &self.bias,
+            requantize: self.requantize(),
+        };
+        let mut output = vec![0x55; layer.output.len()];
+        conv2d(&layer, &self.codes, &mut output);
+        output
+    }
+
+    /// The packed weights.
+    pub fn pack(&self, kind: Kind) -> Vec<i32> {
+        match kind {
+            Kind::Deep => pack_deep(&self.weights, &self.window, self.input.c),
+            Kind::Shallow => pack_shallow(&self.weights, &self.window, self.input.c),
+        }
+        .expect("these weights mix")
+    }
+
+    /// The descriptor of the packed layer.
+    pub fn packed<'a>(&'a self, weights: &'a [i32]) -> PackedConv2d<'a, FixedPoint<'a>> {
+        PackedConv2d {
+            input: self.input,
+            output: self.output(),
+            window: self.window,
+            pool: self.pool,
+            input_zero_point: self.zero_point,
+            weights,
+            bias: &self.bias,
+            requantize: self.requantize(),
+        }
+    }
+
+    /// The output of a backend's packed layer, in scratch memory of just the right size.
+    pub fn run<B: Backend>(&self, kind: Kind) -> Vec<i8> {
+        let weights = self.pack(kind);
+        let layer = self.packed(&weights);
+        let mut output = vec![0x55; layer.output.len()];
+        let bytes = match kind {
+            Kind::Deep => deep_scratch_bytes(&self.window, &self.pool, self.input),
+            Kind::Shallow => shallow_scratch_bytes(&self.window, self.input),
+        };
+        // Words, so that it is aligned; dirty, because an arena is.
+        let mut scratch = vec![[0x7e_i8; 8]; bytes / 8];
+        let scratch = scratch.as_flattened_mut();
+        match kind {
+            Kind::Deep => B::deep_conv2d(&layer, &self.codes, scratch, &mut output),
+            Kind::Shallow => B::shallow_conv2d(&layer, &self.codes, scratch, &mut output),
+        }
+        output
+    }
+}
+
+/// A dense layer that owns its constants.
+#[derive(Clone, Debug)]
+pub struct FullyConnected {
+    pub weights: Vec<i8>,
+    pub bias: Vec<i32>,
+    pub multipliers: Vec<i32>,
+    pub zero_point: i8,
+    pub codes: Vec<i8>,
+}
+
+impl FullyConnected {
+    /// Random constants for given sizes. Long filters get small weights, so that they mix.
+    pub fn new(seed: u64, inputs: usize, outputs: usize) -> Self {
+        let mut random = Random::new(seed);
+        let mut weights = random.weights(inputs * outputs);
+        if inputs > 516 {
+            weights.iter_mut().for_each(|weight| *weight /= 4);
+        }
+        Self {
+            weights,
+            bias: (0..outputs).map(|_| random.bias((inputs * 128 * 127) as u32)).collect(),
+            multipliers: (0..outputs).map(|_| random.multiplier()).collect(),
+            zero_point: random.code(),
+            codes: (0..inputs).map(|_| random.code()).collect(),
+        }
+    }
+
+    /// Its requantization.
+    pub fn requantize(&self) -> FixedPoint<'_> {
+        let Self { multipliers, zero_point, .. } = self;
+        FixedPoint { multipliers, zero_point: *zero_point, min: -128, max: 127 }
+    }
+
+    /// The output of the plain layer.
+    pub fn plain(&self) -> Vec<i8> {
+        let requantize = self.requantize();
+        let layer = Dense { weights: &self.weights, bias: &self.bias, requantize };
+        let mut output = vec![0x55; self.bias.len()];
+        dense(&layer, &self.codes, &mut output);
+        output
+    }
+
+    /// The output of a backend's packed layer.
+    pub fn run<B: Backend>(&self) -> Vec<i8> {
+        let weights = pack_dense(&self.weights, self.codes.len()).expect("these weights mix");
+        let requantize = self.requantize();
+        let layer = PackedDense { weights: &weights, bias: &self.bias, requantize };
+        let mut output = vec![0x55; self.bias.len()];
+        B::packed_dense(&layer, &self.codes, &mut output);
+        output
+    }
+}
+
+/// A small generator of our own, so that a seed means the same everywhere (xorshift64*).
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(2).wrapping_add(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn next(&mut self) -> u32 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32
+    }
+
+    pub fn below(&mut self, limit: usize) -> usize {
+        ((u64::from(self.next()) * limit as u64) >> 32) as usize
+    }
+
+    /// A third of the codes are extremes, so that saturation and sign errors show.
+    pub fn code(&mut self) -> i8 {
+        match self.below(6) {
+            0 => -128,
+            1 => 127,
+            _ => self.next() as i8,
+        }
+    }
+
+    /// Weights as a symmetric quantizer makes them, -127..=127.
+    pub fn weights(&mut self, len: usize) -> Vec<i8> {
+        (0..len).map(|_| self.code().max(-127)).collect()
+    }
+
+    /// Of ordinary size, now and then so that accumulators of up to `bound` come near the ends of i32.
+    fn bias(&mut self, bound: u32) -> i32 {
+        match self.below(8) {
+            0 => i32::MAX - bound as i32,
+            1 => i32::MIN + bound as i32,
+            _ => self.below(40_000) as i32 - 20_000,
+        }
+    }
+
+    /// From 0 to 2^31, mostly where an accumulator of a few thousand fills int8.
+    fn multiplier(&mut self) -> i32 {
+        match self.below(8) {
+            0 => i32::MAX,
+            1 => 0,
+            _ => self.below(200_000_000) as i32,
+        }
+    }
+}
