@@ -8,12 +8,18 @@
 mod graph;
 pub mod onnx;
 mod op;
+mod queries;
 pub mod requantization;
+mod shape;
 pub mod staircase;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod validate;
 
 pub use graph::{
     Fit, FloatGraph, Graph, Int8Graph, Metadata, Node, Preprocessing, Quantization, Tensor,
     TensorId,
 };
-pub use op::{Conv2d, FloatWeights, Int8Weights, Op};
+pub use op::{Conv2d, FloatWeights, Int8Weights, Op, Weights};
 pub use thumbnet_kernels::geometry::{Padding, Shape, Window};
+pub use validate::GraphError;

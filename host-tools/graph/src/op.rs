@@ -61,3 +61,32 @@ impl<W> Op<W> {
         }
     }
 }
+
+/// What [`FloatWeights`] and [`Int8Weights`] have in common.
+pub trait Weights {
+    /// Number of output channels.
+    fn channels(&self) -> usize;
+
+    /// Number of weights, without the bias.
+    fn count(&self) -> usize;
+}
+
+impl Weights for FloatWeights {
+    fn channels(&self) -> usize {
+        self.bias.len()
+    }
+
+    fn count(&self) -> usize {
+        self.values.len()
+    }
+}
+
+impl Weights for Int8Weights {
+    fn channels(&self) -> usize {
+        self.scales.len()
+    }
+
+    fn count(&self) -> usize {
+        self.values.len()
+    }
+}

@@ -1,5 +1,19 @@
 //! ONNX files: the one reader and the one writer of the project.
 
+mod error;
+mod labels;
+mod lower;
+mod metadata;
+mod preflight;
+mod proto;
+mod raw;
+mod read;
+mod write;
+
+pub use error::{OnnxError, Place};
+pub use read::read;
+pub use write::write;
+
 /// How quantization is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Form {

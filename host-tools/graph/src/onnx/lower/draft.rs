@@ -1,0 +1,151 @@
+//! The graph while it grows: formats and the input's shape become known on the way.
+
+use super::view::{Piece, View};
+use crate::graph::{Graph, Int8Graph, Node, Quantization, Tensor, TensorId};
+use crate::onnx::error::OnnxError;
+use crate::onnx::raw::RawGraph;
+use crate::op::{Int8Weights, Op};
+use thumbnet_kernels::geometry::Shape;
+
+/// Nodes and tensors so far.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    tensors: Vec<DraftTensor>,
+    nodes: Vec<Node<Int8Weights>>,
+    /// How the input's memory relates to how the file writes it; `None` until a layer says which of the axes
+    /// are rows, columns and channels.
+    input_layout: Option<Vec<(Piece, usize)>>,
+}
+
+#[derive(Debug)]
+struct DraftTensor {
+    name: String,
+    shape: Option<Shape>,
+    format: Option<Quantization>,
+}
+
+/// The graph's input is always its first tensor.
+const INPUT: TensorId = TensorId(0);
+
+impl Draft {
+    /// A graph with nothing but an input of unknown shape and format.
+    pub(crate) fn new(input: &str) -> (Self, TensorId) {
+        let input = DraftTensor { name: input.to_owned(), shape: None, format: None };
+        (Self { tensors: vec![input], nodes: Vec::new(), input_layout: None }, INPUT)
+    }
+
+    /// The input's id.
+    pub(crate) fn input(&self) -> TensorId {
+        INPUT
+    }
+
+    /// Adds a node and the tensor it makes.
+    pub(crate) fn emit(
+        &mut self,
+        node: (String, Op<Int8Weights>, Vec<TensorId>),
+        tensor: (String, Shape, Quantization),
+    ) -> TensorId {
+        let (name, shape, format) = tensor;
+        self.tensors.push(DraftTensor { name, shape: Some(shape), format: Some(format) });
+        let output = TensorId(self.tensors.len() - 1);
+        let (name, op, inputs) = node;
+        self.nodes.push(Node { name, op, inputs, output });
+        output
+    }
+
+    /// The shape of `tensor`; `None` while the input's is open.
+    pub(crate) fn shape(&self, tensor: TensorId) -> Option<Shape> {
+        self.tensors[tensor.0].shape
+    }
+
+    /// The format of `tensor`; `None` while the input's is open.
+    pub(crate) fn format(&self, tensor: TensorId) -> Option<Quantization> {
+        self.tensors[tensor.0].format
+    }
+
+    /// The name of `tensor`.
+    pub(crate) fn name(&self, tensor: TensorId) -> &str {
+        &self.tensors[tensor.0].name
+    }
+
+    /// Gives the input its format and the name of its codes, the first time.
+    pub(crate) fn set_input_format(&mut self, format: Quantization, name: &str) {
+        let input = &mut self.tensors[INPUT.0];
+        if input.format.is_none() {
+            input.format = Some(format);
+            name.clone_into(&mut input.name);
+        }
+    }
+
+    /// Gives the input its shape: `view`, of rank 4, is read as `[1, c, h, w]`.
+    pub(crate) fn bind_input_channels_first(&mut self, view: &View) {
+        let dims = view.dims();
+        let pieces: Vec<Piece> =
+            [2, 3, 1].iter().flat_map(|&axis| view.axis(axis)).copied().collect();
+        self.bind_input(Shape::new(dims[2], dims[3], dims[1]), &pieces);
+    }
+
+    /// Gives the input its shape from how the file writes it, if no convolution or pool has: rank 4 is a map,
+    /// channels first unless only the last axis looks like channels; anything else is a vector.
+    pub(crate) fn bind_input_by_dims(&mut self, dims: &[usize]) {
+        let view = View::row_major(dims);
+        match *dims {
+            [1, 0 | 2 | 4.., _, 1 | 3] => {
+                let view = view.transposed(&[0, 3, 1, 2]).expect("a permutation of four axes");
+                self.bind_input_channels_first(&view);
+            }
+            [1, _, _, _] => self.bind_input_channels_first(&view),
+            _ => {
+                let vector = Piece { size: view.len(), stride: 1 };
+                self.bind_input(Shape::new(1, 1, view.len()), &[vector]);
+            }
+        }
+    }
+
+    /// `pieces` of the file's layout, from outer to inner in memory.
+    fn bind_input(&mut self, shape: Shape, pieces: &[Piece]) {
+        let mut stride = 1;
+        let mut layout = Vec::new();
+        for &piece in pieces.iter().rev() {
+            layout.push((piece, stride));
+            stride *= piece.size;
+        }
+        self.tensors[INPUT.0].shape = Some(shape);
+        self.input_layout = Some(layout);
+    }
+
+    /// `view` of `tensor`, whose shape is known, in strides of memory.
+    pub(crate) fn memory_view(&self, tensor: TensorId, view: &View) -> Option<View> {
+        match &self.input_layout {
+            Some(layout) if tensor == INPUT => view.relaid(layout),
+            _ => Some(view.clone()),
+        }
+    }
+
+    /// The graph, whose output is `output`.
+    pub(crate) fn finish(
+        mut self,
+        output: TensorId,
+        raw: &RawGraph,
+    ) -> Result<Int8Graph, OnnxError> {
+        if self.tensors[INPUT.0].shape.is_none() {
+            self.bind_input_by_dims(&raw.input.dims);
+        }
+        let tensors = self.tensors.into_iter().map(|tensor| {
+            let (shape, format) = tensor.shape.zip(tensor.format)?;
+            Some(Tensor { name: tensor.name, shape, format })
+        });
+        let graph = tensors.collect::<Option<Vec<_>>>().map(|tensors| Graph {
+            tensors,
+            nodes: self.nodes,
+            input: INPUT,
+            output,
+            metadata: raw.metadata.clone(),
+        });
+        graph.ok_or_else(|| OnnxError::Interface {
+            file: raw.file.clone(),
+            reason: "no node says which scale and zero point the input has".to_owned(),
+            rewrite: "quantize the first layer".to_owned(),
+        })
+    }
+}

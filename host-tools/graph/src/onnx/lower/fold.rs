@@ -1,0 +1,181 @@
+//! Operators on constants, computed now: exporters compute shapes while the model runs.
+
+use super::Lowering;
+use super::quantize::normalized;
+use super::value::Value;
+use super::views::is_view;
+use crate::onnx::error::OnnxError;
+use crate::onnx::proto::data_type;
+use crate::onnx::raw::{Array, Data, Domain, RawNode};
+use std::rc::Rc;
+
+impl Lowering<'_> {
+    /// The inputs of `node` if every one is a constant.
+    pub(crate) fn constant_inputs(&self, node: &RawNode) -> Option<Vec<Rc<Array>>> {
+        let constant = |name: &String| match self.values.get(name.as_str()) {
+            Some(Value::Constant(array)) => Some(Rc::clone(array)),
+            _ => None,
+        };
+        let inputs: Option<Vec<_>> = node.inputs.iter().flatten().map(constant).collect();
+        inputs.filter(|inputs| !inputs.is_empty() && node.domain == Domain::Standard)
+    }
+
+    /// The result of `node` over `inputs`, or `None` if it is no operator that is folded.
+    pub(crate) fn fold(
+        &mut self,
+        node: &RawNode,
+        inputs: &[Rc<Array>],
+    ) -> Result<Option<Value>, OnnxError> {
+        let result = match node.op.as_str() {
+            "Cast" => {
+                inputs[0].data.integers().map(|values| (inputs[0].dims.clone(), values)).and_then(
+                    |(dims, values)| {
+                        cast(values, node.int(&self.raw.file, "to", 0).ok()?)
+                            .map(|data| Array { dims, data })
+                    },
+                )
+            }
+            "Gather" => gather(inputs, node.int(&self.raw.file, "axis", 0)?),
+            "Concat" => concat(inputs),
+            "Slice" => self.slice(node, inputs)?,
+            "Add" | "Sub" | "Mul" | "Div" => arithmetic(&node.op, inputs),
+            op if is_view(op) => {
+                self.spend(node, inputs[0].data.len())?;
+                return self.reviewed(node).map(Some);
+            }
+            _ => return Ok(None),
+        };
+        let array = result.ok_or_else(|| {
+            let reason = "it computes a constant in a way that is not supported".to_owned();
+            self.refuse(node, reason, "fold constants before quantizing (for example with onnxsim)")
+        })?;
+        self.spend(node, array.data.len())?;
+        Ok(Some(Value::Constant(Rc::new(array))))
+    }
+
+    /// Counts `elements` against what constant folding may make in all, so that no file makes more of
+    /// itself than a few times its own size.
+    pub(crate) fn spend(&mut self, node: &RawNode, elements: usize) -> Result<(), OnnxError> {
+        self.fold_budget = self.fold_budget.checked_sub(elements).ok_or_else(|| {
+            let reason = "the constants it computes are larger than the whole file".to_owned();
+            self.refuse(node, reason, "fold constants before quantizing (for example with onnxsim)")
+        })?;
+        Ok(())
+    }
+
+    /// A slice of a one-dimensional constant.
+    fn slice(&self, node: &RawNode, inputs: &[Rc<Array>]) -> Result<Option<Array>, OnnxError> {
+        let file = &self.raw.file;
+        let bounds = match (node.ints(file, "starts")?, node.ints(file, "ends")?) {
+            (Some(starts), Some(ends)) => Some((starts.to_vec(), ends.to_vec(), vec![1])),
+            _ => inputs.get(1).zip(inputs.get(2)).and_then(|(starts, ends)| {
+                let steps = inputs.get(4).map_or(Some(vec![1]), |steps| steps.data.integers())?;
+                Some((starts.data.integers()?, ends.data.integers()?, steps))
+            }),
+        };
+        let Some((starts, ends, steps)) = bounds else { return Ok(None) };
+        let (&[start], &[end], &[1]) = (&starts[..], &ends[..], &steps[..]) else {
+            return Ok(None);
+        };
+        let &[len] = inputs[0].dims.as_slice() else { return Ok(None) };
+        let bound = |at: i64| {
+            let len = len as i64;
+            (if at < 0 { at.saturating_add(len) } else { at }).clamp(0, len) as usize
+        };
+        let indices: Vec<usize> = (bound(start)..bound(end)).collect();
+        Ok(Some(Array { dims: vec![indices.len()], data: inputs[0].data.gather(&indices) }))
+    }
+}
+
+fn cast(values: Vec<i64>, to: i64) -> Option<Data> {
+    match i32::try_from(to).ok()? {
+        data_type::INT64 => Some(Data::I64(values)),
+        data_type::INT32 => values
+            .into_iter()
+            .map(|value| i32::try_from(value).ok())
+            .collect::<Option<_>>()
+            .map(Data::I32),
+        _ => None,
+    }
+}
+
+/// Elements of a one-dimensional constant.
+fn gather(inputs: &[Rc<Array>], axis: i64) -> Option<Array> {
+    let [from, indices] = inputs else { return None };
+    let &[len] = from.dims.as_slice() else { return None };
+    normalized(axis, 1)?;
+    let at: Option<Vec<usize>> =
+        indices.data.integers()?.into_iter().map(|index| normalized(index, len)).collect();
+    Some(Array { dims: indices.dims.clone(), data: from.data.gather(&at?) })
+}
+
+/// One-dimensional integers, one list after another.
+fn concat(inputs: &[Rc<Array>]) -> Option<Array> {
+    let mut values = Vec::new();
+    for input in inputs {
+        if input.dims.len() != 1 {
+            return None;
+        }
+        values.extend(input.data.integers()?);
+    }
+    let data = like(&inputs[0].data, values)?;
+    Some(Array { dims: vec![data.len()], data })
+}
+
+/// Integers, of one shape or one of them a single number.
+fn arithmetic(op: &str, inputs: &[Rc<Array>]) -> Option<Array> {
+    let [lhs, rhs] = inputs else { return None };
+    let (left, right) = (lhs.data.integers()?, rhs.data.integers()?);
+    let compute = |(&left, &right): (&i64, &i64)| match op {
+        "Add" => left.checked_add(right),
+        "Sub" => left.checked_sub(right),
+        "Mul" => left.checked_mul(right),
+        _ => left.checked_div(right),
+    };
+    let (dims, values): (_, Option<Vec<i64>>) = if lhs.dims == rhs.dims {
+        (&lhs.dims, left.iter().zip(&right).map(compute).collect())
+    } else if right.len() == 1 {
+        (&lhs.dims, left.iter().zip(std::iter::repeat(&right[0])).map(compute).collect())
+    } else if left.len() == 1 {
+        (&rhs.dims, std::iter::repeat(&left[0]).zip(&right).map(compute).collect())
+    } else {
+        return None;
+    };
+    Some(Array { dims: dims.clone(), data: like(&lhs.data, values?)? })
+}
+
+/// Integers of the type of `model`.
+fn like(model: &Data, values: Vec<i64>) -> Option<Data> {
+    match model {
+        Data::I64(_) => cast(values, i64::from(data_type::INT64)),
+        Data::I32(_) => cast(values, i64::from(data_type::INT32)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{arithmetic, concat, gather};
+    use crate::onnx::raw::{Array, Data};
+    use std::rc::Rc;
+
+    fn list(values: &[i64]) -> Rc<Array> {
+        Rc::new(Array { dims: vec![values.len()], data: Data::I64(values.to_vec()) })
+    }
+
+    #[test]
+    fn a_shape_can_be_taken_apart_and_put_together() {
+        let picked = gather(&[list(&[1, 64, 5, 5]), list(&[0, -1])], 0).unwrap();
+        assert_eq!(picked, *list(&[1, 5]));
+        assert_eq!(concat(&[list(&[1]), list(&[1600])]).unwrap(), *list(&[1, 1600]));
+        assert_eq!(arithmetic("Mul", &[list(&[5, 5]), list(&[64])]).unwrap(), *list(&[320, 320]));
+    }
+
+    #[test]
+    fn what_has_no_result_gives_none() {
+        assert_eq!(gather(&[list(&[1]), list(&[1])], 0), None);
+        assert_eq!(arithmetic("Div", &[list(&[1]), list(&[0])]), None);
+        assert_eq!(arithmetic("Mul", &[list(&[i64::MAX]), list(&[2])]), None);
+        assert_eq!(arithmetic("Add", &[list(&[1, 2]), list(&[1, 2, 3])]), None);
+    }
+}

@@ -1,0 +1,206 @@
+//! From a checked file to an [`Int8Graph`]: one file for each family of operators.
+//!
+//! The nodes are visited once, in execution order. Each ONNX value stands for a [`Value`]: a constant, the codes
+//! of a map, or a map in float. Float maps never exist in memory: an operation over dequantized maps waits until
+//! its QuantizeLinear says in which codes its result is wanted, and only then becomes a node.
+
+mod add;
+mod constants;
+mod conv2d;
+mod dense;
+mod draft;
+mod fold;
+mod operands;
+mod pool;
+mod quantize;
+mod relu;
+mod rewrites;
+mod softmax;
+mod value;
+mod view;
+mod views;
+mod window;
+
+use super::error::OnnxError;
+use super::raw::{Domain, Element, RawGraph, RawNode};
+use crate::graph::{Int8Graph, TensorId};
+use draft::Draft;
+use std::collections::HashMap;
+use std::rc::Rc;
+use value::{Clamp, Codes, Pending, Real, Source, Value};
+use view::View;
+
+/// The network in `raw`.
+pub(crate) fn lower(raw: &RawGraph) -> Result<Int8Graph, OnnxError> {
+    rewrites::refuse_what_cannot_be(raw)?;
+    let mut lowering = Lowering::new(raw);
+    for (index, node) in raw.nodes.iter().enumerate() {
+        let outputs = lowering.node(node)?;
+        for (name, value) in node.outputs.iter().zip(outputs) {
+            lowering.values.insert(name, value);
+        }
+        lowering.forget_after(index);
+    }
+    lowering.finish()
+}
+
+/// The state of one pass over a file.
+struct Lowering<'a> {
+    raw: &'a RawGraph,
+    /// Values that a later node still reads.
+    values: HashMap<&'a str, Value>,
+    /// For each node, the names that it reads last.
+    last_reads: Vec<Vec<&'a str>>,
+    draft: Draft,
+    /// Operations that wait for their QuantizeLinear, until it takes them.
+    pending: Vec<Option<Pending>>,
+    /// How many more elements constant folding may make.
+    fold_budget: usize,
+}
+
+impl<'a> Lowering<'a> {
+    fn new(raw: &'a RawGraph) -> Self {
+        let constants = raw
+            .constants
+            .iter()
+            .map(|(name, array)| (name.as_str(), Value::Constant(Rc::clone(array))));
+        let mut values: HashMap<&str, Value> = constants.collect();
+        let (draft, input) = Draft::new(&raw.input.name);
+        let view = View::row_major(&raw.input.dims);
+        let unsigned = raw.input.element == Element::U8;
+        let input = match raw.input.element {
+            Element::F32 => Value::Real(Real { source: Source::Input, view, clamp: Clamp::NONE }),
+            Element::I8 | Element::U8 => Value::Codes(Codes { tensor: input, view, unsigned }),
+        };
+        values.insert(&raw.input.name, input);
+        let mut last_reads: Vec<Vec<&str>> = vec![Vec::new(); raw.nodes.len()];
+        let mut last_read: HashMap<&str, usize> = HashMap::new();
+        for (index, node) in raw.nodes.iter().enumerate() {
+            node.inputs.iter().flatten().for_each(|name| {
+                last_read.insert(name, index);
+            });
+        }
+        last_read.remove(raw.output.name.as_str());
+        last_read.into_iter().for_each(|(name, index)| last_reads[index].push(name));
+        Self {
+            raw,
+            values,
+            last_reads,
+            draft,
+            pending: Vec::new(),
+            fold_budget: 4 * raw.file_bytes,
+        }
+    }
+
+    fn forget_after(&mut self, index: usize) {
+        for name in &self.last_reads[index] {
+            self.values.remove(name);
+        }
+    }
+
+    /// The values of a node's outputs.
+    fn node(&mut self, node: &RawNode) -> Result<Vec<Value>, OnnxError> {
+        if let Some(constants) = self.constant_inputs(node)
+            && let Some(value) = self.fold(node, &constants)?
+        {
+            return Ok(vec![value]);
+        }
+        let value = match (&node.domain, node.op.as_str()) {
+            (Domain::Standard | Domain::Microsoft, "QuantizeLinear") => {
+                self.quantize_linear(node)?
+            }
+            (Domain::Standard | Domain::Microsoft, "DequantizeLinear") => {
+                self.dequantize_linear(node)?
+            }
+            (Domain::Standard, "Conv") => self.conv(node)?,
+            (Domain::Standard, "QLinearConv") => self.qlinear_conv(node)?,
+            (Domain::Standard, "Gemm") => self.gemm(node)?,
+            (Domain::Standard, "MatMul") => self.matmul(node)?,
+            (Domain::Standard, "QLinearMatMul") => self.qlinear_matmul(node)?,
+            (Domain::Microsoft, "QGemm") => self.qgemm(node)?,
+            (Domain::Standard, "MaxPool") => self.max_pool(node)?,
+            (Domain::Standard, "AveragePool") => self.average_pool(node)?,
+            (Domain::Standard, "GlobalAveragePool") => self.global_average_pool(node)?,
+            (Domain::Standard, "ReduceMean") => self.reduce_mean(node)?,
+            (Domain::Microsoft, "QLinearGlobalAveragePool") => {
+                self.qlinear_global_average_pool(node)?
+            }
+            (Domain::Standard, "Add") => self.add(node)?,
+            (Domain::Microsoft, "QLinearAdd") => self.qlinear_add(node)?,
+            (Domain::Standard, "Relu") => self.relu(node)?,
+            (Domain::Standard, "Clip") => self.clip(node)?,
+            (Domain::Standard, "Softmax" | "LogSoftmax") => self.softmax(node)?,
+            (Domain::Standard, "Shape") => self.shape_of(node)?,
+            (Domain::Standard, op) if views::is_view(op) => self.reviewed(node)?,
+            _ => return Err(rewrites::unsupported(node, &self.raw.file)),
+        };
+        Ok(vec![value])
+    }
+
+    /// Input `index` of `node`, which must be given.
+    fn value(&self, node: &RawNode, index: usize) -> Result<&Value, OnnxError> {
+        self.optional(node, index).ok_or_else(|| {
+            let reason = format!("its input {index} is missing");
+            self.refuse(node, reason, "export the model again")
+        })
+    }
+
+    /// Input `index` of `node`, if it is given.
+    fn optional(&self, node: &RawNode, index: usize) -> Option<&Value> {
+        // Every name was checked to be defined, and values live until they are read last.
+        self.values.get(node.inputs.get(index)?.as_deref()?)
+    }
+
+    fn refuse(&self, node: &RawNode, reason: String, rewrite: &str) -> OnnxError {
+        node.refuse(&self.raw.file, reason, rewrite)
+    }
+
+    fn refuse_quantization(&self, node: &RawNode, reason: String, rewrite: &str) -> OnnxError {
+        let place = node.place(&self.raw.file);
+        OnnxError::Quantization { place, reason, rewrite: rewrite.to_owned() }
+    }
+
+    /// The name of what `node` makes.
+    fn output_name<'n>(&self, node: &'n RawNode) -> &'n str {
+        node.outputs.first().map_or("", String::as_str)
+    }
+
+    fn finish(mut self) -> Result<Int8Graph, OnnxError> {
+        let output = self.logits()?;
+        self.draft.finish(output, self.raw)
+    }
+
+    /// The codes that the model's output stands for.
+    fn logits(&mut self) -> Result<TensorId, OnnxError> {
+        let name = &self.raw.output.name;
+        let refuse = |reason: &str, rewrite: &str| OnnxError::Interface {
+            file: self.raw.file.clone(),
+            reason: format!("output {} {reason}", super::error::quoted(name)),
+            rewrite: rewrite.to_owned(),
+        };
+        let (tensor, view) = match self.values.get(name.as_str()) {
+            Some(Value::Codes(codes) | Value::Probabilities(codes)) => (codes.tensor, &codes.view),
+            Some(Value::Real(Real { source: Source::Tensor(tensor), view, clamp }))
+                if clamp.is_none() =>
+            {
+                (*tensor, view)
+            }
+            Some(Value::Real(_)) => {
+                return Err(refuse(
+                    "is float and not quantized",
+                    "quantize the output of the last layer too",
+                ));
+            }
+            _ => return Err(refuse("is a constant", "export the model again")),
+        };
+        let in_order =
+            self.draft.memory_view(tensor, view).is_some_and(|view| view.is_memory_order());
+        if !in_order {
+            return Err(refuse(
+                "is a map whose channels are not the last axis",
+                "end the model in a vector of class scores, or transpose it to [n, h, w, c]",
+            ));
+        }
+        Ok(tensor)
+    }
+}

@@ -1,0 +1,132 @@
+//! Pools: the largest, the mean, and the mean over the whole map.
+
+use super::Lowering;
+use super::operands::Operand;
+use super::quantize::normalized;
+use super::value::{Codes, Real, Value};
+use super::view::View;
+use super::window;
+use crate::onnx::error::OnnxError;
+use crate::onnx::raw::RawNode;
+use crate::op::Op;
+use thumbnet_kernels::geometry::{Padding, Shape, Window};
+
+impl Lowering<'_> {
+    pub(crate) fn max_pool(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
+        let known = [window::ATTRIBUTES.as_slice(), &["ceil_mode", "storage_order"]].concat();
+        node.only(&self.raw.file, &known)?;
+        if let Value::Codes(codes) = self.value(node, 0)?.clone() {
+            return self.max_pool_of_codes(node, codes);
+        }
+        let x = self.real_operand(node, 0)?;
+        let shape = self.as_map(node, &x)?;
+        let window = self.max_window(node, shape)?;
+        self.pend(node, Op::MaxPool2d(window), vec![(x, shape)])
+    }
+
+    fn max_pool_of_codes(&mut self, node: &RawNode, codes: Codes) -> Result<Value, OnnxError> {
+        let Codes { tensor, view, unsigned } = codes;
+        let shape = self.as_map(node, &Operand { tensor, view })?;
+        let op = Op::MaxPool2d(self.max_window(node, shape)?);
+        let Some(format) = self.draft.format(tensor) else {
+            let reason = "it works on codes whose scale is not known yet".to_owned();
+            return Err(self.refuse_quantization(node, reason, "quantize the model's input"));
+        };
+        let made = self.output_shape(node, &op, &[shape])?;
+        let name = self.output_name(node).to_owned();
+        let node = (node.name.clone(), op, vec![tensor]);
+        let tensor = self.draft.emit(node, (name, made, format));
+        Ok(Value::Codes(Codes { tensor, view: View::nchw(made), unsigned }))
+    }
+
+    fn max_window(&self, node: &RawNode, input: Shape) -> Result<Window, OnnxError> {
+        self.round_up(node, self.window(node, None, input)?, input)
+    }
+
+    pub(crate) fn average_pool(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
+        let known = [window::ATTRIBUTES.as_slice(), &["ceil_mode", "count_include_pad"]].concat();
+        node.only(&self.raw.file, &known)?;
+        let x = self.real_operand(node, 0)?;
+        let shape = self.as_map(node, &x)?;
+        let window = self.round_up(node, self.window(node, None, shape)?, shape)?;
+        if window.padding != Padding::NONE {
+            return Err(self.refuse(
+                node,
+                "it averages over padding".to_owned(),
+                "use an average pool that fits its input without padding or ceil_mode",
+            ));
+        }
+        self.pend(node, Op::AveragePool2d(window), vec![(x, shape)])
+    }
+
+    pub(crate) fn global_average_pool(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
+        node.only(&self.raw.file, &[])?;
+        let x = self.real_operand(node, 0)?;
+        let shape = self.as_map(node, &x)?;
+        self.pend(node, whole_map(shape), vec![(x, shape)])
+    }
+
+    pub(crate) fn qlinear_global_average_pool(
+        &mut self,
+        node: &RawNode,
+    ) -> Result<Value, OnnxError> {
+        node.only(&self.raw.file, &["channels_last"])?;
+        let (mut x, _) = self.codes_operand(node, 0)?;
+        let channels_last = node.int(&self.raw.file, "channels_last", 0)? != 0;
+        if channels_last && let Some(view) = x.view.transposed(&[0, 3, 1, 2]) {
+            x.view = view;
+        }
+        let shape = self.as_map(node, &x)?;
+        let value = self.emit_codes(node, whole_map(shape), &[x], [3, 4])?;
+        Ok(match value {
+            Value::Codes(codes) if channels_last => {
+                let view = codes.view.transposed(&[0, 2, 3, 1]).unwrap_or(codes.view);
+                Value::Codes(Codes { view, ..codes })
+            }
+            value => value,
+        })
+    }
+
+    /// A mean over rows and columns is a global average pool.
+    pub(crate) fn reduce_mean(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
+        let file = &self.raw.file;
+        node.only(file, &["axes", "keepdims", "noop_with_empty_axes"])?;
+        let keep = node.int(file, "keepdims", 1)? != 0;
+        let axes = match self.optional(node, 1) {
+            Some(Value::Constant(array)) => array.data.integers().unwrap_or_default(),
+            Some(_) => Vec::new(),
+            None => node.ints(file, "axes")?.unwrap_or_default().to_vec(),
+        };
+        let x = self.real_operand(node, 0)?;
+        let rank = x.view.dims().len();
+        let mut axes: Vec<usize> =
+            axes.iter().take(rank).filter_map(|&axis| normalized(axis, rank)).collect();
+        axes.sort_unstable();
+        // Keras means over [n, h, w, c], PyTorch over [n, c, h, w].
+        let channels_first = match (rank, axes.as_slice()) {
+            (4, [2, 3]) => x.view.clone(),
+            (4, [1, 2]) => x.view.transposed(&[0, 3, 1, 2]).unwrap_or(x.view.clone()),
+            _ => {
+                let reason = "it takes a mean over other axes than height and width".to_owned();
+                return Err(self.refuse(node, reason, "use a global average pool"));
+            }
+        };
+        let x = Operand { view: channels_first, ..x };
+        let shape = self.as_map(node, &x)?;
+        let rank = if keep { 4 } else { 2 };
+        let channel_axis = if axes == [2, 3] { 1 } else { rank - 1 };
+        match self.pend(node, whole_map(shape), vec![(x, shape)])? {
+            Value::Real(real) => {
+                let mut dims = vec![1; rank];
+                dims[channel_axis] = shape.c;
+                let view = real.view.reshaped(&dims).unwrap_or(real.view);
+                Ok(Value::Real(Real { view, ..real }))
+            }
+            other => Ok(other),
+        }
+    }
+}
+
+fn whole_map(shape: Shape) -> Op<crate::op::Int8Weights> {
+    Op::AveragePool2d(Window { kernel: [shape.h, shape.w], ..Window::UNIT })
+}

@@ -1,0 +1,139 @@
+//! What an ONNX value is while a file is lowered.
+
+use super::view::View;
+use crate::graph::TensorId;
+use crate::onnx::raw::{Array, Data};
+use crate::op::{Int8Weights, Op};
+use std::rc::Rc;
+use thumbnet_kernels::geometry::Shape;
+
+/// What an ONNX name stands for.
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    /// Numbers known now.
+    Constant(Rc<Array>),
+    /// Quantized numbers known now, behind a DequantizeLinear.
+    Weights(Rc<QuantizedConstant>),
+    /// The codes of a map.
+    Codes(Codes),
+    /// A map in float.
+    Real(Real),
+    /// The softmax of a map: whatever follows does not change the order of the classes.
+    Probabilities(Codes),
+}
+
+/// The codes of a map.
+#[derive(Clone, Debug)]
+pub(crate) struct Codes {
+    pub(crate) tensor: TensorId,
+    pub(crate) view: View,
+    /// Whether the file's codes are unsigned, 128 above ours.
+    pub(crate) unsigned: bool,
+}
+
+/// A map in float.
+#[derive(Clone, Debug)]
+pub(crate) struct Real {
+    pub(crate) source: Source,
+    pub(crate) view: View,
+    pub(crate) clamp: Clamp,
+}
+
+/// What activation functions leave of a map's range.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Clamp {
+    /// Smallest and largest value.
+    pub(crate) limits: [f32; 2],
+    /// Name of the last activation function's node.
+    pub(crate) node: String,
+}
+
+impl Clamp {
+    /// `max(x, 0)`.
+    pub(crate) const RELU: [f32; 2] = [0.0, f32::INFINITY];
+
+    /// No activation function.
+    pub(crate) const NONE: Self =
+        Self { limits: [f32::NEG_INFINITY, f32::INFINITY], node: String::new() };
+
+    /// Whether there is no activation function, or one that does nothing.
+    pub(crate) fn is_none(&self) -> bool {
+        self.limits == Self::NONE.limits
+    }
+}
+
+/// Where a float map comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The graph's float input, to be quantized.
+    Input,
+    /// A quantized map, dequantized.
+    Tensor(TensorId),
+    /// The result of an operation that waits for its QuantizeLinear; an index of `Lowering::pending`.
+    Pending(usize),
+}
+
+/// An operation whose float result has not been quantized yet.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    /// Name of its ONNX node.
+    pub(crate) node: String,
+    pub(crate) op: Op<Int8Weights>,
+    pub(crate) inputs: Vec<TensorId>,
+    pub(crate) shape: Shape,
+}
+
+/// Constant codes with their scales and zero points.
+#[derive(Clone, Debug)]
+pub(crate) struct QuantizedConstant {
+    /// Integers of any width.
+    pub(crate) codes: Rc<Array>,
+    /// One, or one for each index of `axis`.
+    pub(crate) scales: Vec<f32>,
+    /// As many as scales.
+    pub(crate) zero_points: Vec<i64>,
+    /// Which axis has scales of its own; `None` for one scale.
+    pub(crate) axis: Option<usize>,
+}
+
+impl QuantizedConstant {
+    /// The element type of the codes, for messages.
+    pub(crate) fn type_name(&self) -> &'static str {
+        self.codes.data.type_name()
+    }
+
+    /// The code at `position` less its zero point, and which scale it has. `None` for floats.
+    pub(crate) fn centred(&self, position: usize) -> Option<(i64, f32)> {
+        let index = match self.axis {
+            Some(axis) => {
+                let inner: usize = self.codes.dims[axis + 1..].iter().product();
+                position / inner % self.scales.len()
+            }
+            None => 0,
+        };
+        let code = self.codes.data.integer(position)?;
+        Some((code - self.zero_points[index], self.scales[index]))
+    }
+
+    /// With its axes in the order of `permutation`, which is one.
+    pub(crate) fn transposed(&self, permutation: &[usize]) -> Option<Self> {
+        let codes = Rc::new(transposed(&self.codes, permutation)?);
+        let axis = match self.axis {
+            Some(axis) => Some(permutation.iter().position(|&from| from == axis)?),
+            None => None,
+        };
+        Some(Self {
+            codes,
+            axis,
+            scales: self.scales.clone(),
+            zero_points: self.zero_points.clone(),
+        })
+    }
+}
+
+/// A constant with its axes in the order of `permutation`; `None` if that is none.
+pub(crate) fn transposed(array: &Array, permutation: &[usize]) -> Option<Array> {
+    let view = View::row_major(&array.dims).transposed(permutation)?;
+    let data: Data = array.data.gather(&view.offsets());
+    Some(Array { dims: permutation.iter().map(|&axis| array.dims[axis]).collect(), data })
+}

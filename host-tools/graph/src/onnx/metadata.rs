@@ -1,0 +1,83 @@
+//! Labels, preprocessing and producer in the metadata of an ONNX file.
+
+use super::labels;
+use super::proto::StringStringEntryProto;
+use crate::graph::{Fit, Metadata, Preprocessing};
+
+/// JSON list of class names.
+const LABELS: &str = "thumbnet.labels";
+/// `stretch` or `crop`.
+const FIT: &str = "thumbnet.fit";
+/// `true` or `false`.
+const INVERT: &str = "thumbnet.invert";
+
+/// The properties that [`read`] understands.
+pub(crate) fn properties(metadata: &Metadata) -> Vec<StringStringEntryProto> {
+    let mut properties = Vec::new();
+    let mut add = |key: &str, value: String| {
+        properties.push(StringStringEntryProto { key: key.to_owned(), value });
+    };
+    if !metadata.labels.is_empty() {
+        add(LABELS, labels::to_json(&metadata.labels));
+    }
+    if let Some(preprocessing) = metadata.preprocessing {
+        let fit = match preprocessing.fit {
+            Fit::Stretch => "stretch",
+            Fit::Crop => "crop",
+        };
+        add(FIT, fit.to_owned());
+        add(INVERT, preprocessing.invert.to_string());
+    }
+    properties
+}
+
+/// What a file says about itself. Properties that are unknown or malformed count as absent: they do not
+/// change what the network computes.
+pub(crate) fn read(
+    name: &str,
+    producer_name: &str,
+    producer_version: &str,
+    properties: &[StringStringEntryProto],
+) -> Metadata {
+    let value = |key: &str| {
+        properties.iter().find(|property| property.key == key).map(|property| &*property.value)
+    };
+    let fit = match value(FIT) {
+        Some("stretch") => Some(Fit::Stretch),
+        Some("crop") => Some(Fit::Crop),
+        _ => None,
+    };
+    Metadata {
+        name: name.to_owned(),
+        labels: value(LABELS).and_then(labels::from_json).unwrap_or_default(),
+        preprocessing: fit.map(|fit| Preprocessing { fit, invert: value(INVERT) == Some("true") }),
+        producer: join_producer(producer_name, producer_version),
+    }
+}
+
+/// Name and version of `thumbnet 0.1.0`: the parts around the last space, if both are there.
+pub(crate) fn split_producer(producer: &str) -> (String, String) {
+    match producer.rsplit_once(' ') {
+        Some((name, version)) if !version.is_empty() && !name.is_empty() => {
+            (name.to_owned(), version.to_owned())
+        }
+        _ => (producer.to_owned(), String::new()),
+    }
+}
+
+fn join_producer(name: &str, version: &str) -> String {
+    if version.is_empty() { name.to_owned() } else { format!("{name} {version}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{join_producer, split_producer};
+
+    #[test]
+    fn every_producer_survives_splitting_and_joining() {
+        for producer in ["thumbnet 0.1.0", "a b 1", "pytorch", "", " ", "x ", " 1"] {
+            let (name, version) = split_producer(producer);
+            assert_eq!(join_producer(&name, &version), producer);
+        }
+    }
+}

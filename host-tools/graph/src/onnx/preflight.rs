@@ -1,0 +1,125 @@
+//! A look at the wire format before decoding: is it whole, and how much memory will it take?
+//!
+//! A few bytes of a hostile file can stand for a large struct (two bytes make an empty node), so the file is
+//! walked once, without allocating, and the size of what the decoder would build is summed up.
+
+use super::proto::{
+    AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
+    StringStringEntryProto, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto,
+    ValueInfoProto,
+};
+
+/// One message of the schema: which of its fields are messages, and what decoding one costs.
+struct Schema {
+    /// Bytes of the decoded struct.
+    size: usize,
+    /// Field number and message of each field that is a message.
+    messages: &'static [(u64, &'static Schema)],
+    /// Fields of repeated strings.
+    strings: &'static [u64],
+}
+
+const fn schema<T>(messages: &'static [(u64, &'static Schema)], strings: &'static [u64]) -> Schema {
+    Schema { size: size_of::<T>(), messages, strings }
+}
+
+static ENTRY: Schema = schema::<StringStringEntryProto>(&[], &[]);
+static TENSOR: Schema = schema::<TensorProto>(&[(13, &ENTRY)], &[]);
+static ATTRIBUTE: Schema = schema::<AttributeProto>(&[(5, &TENSOR)], &[]);
+static NODE: Schema = schema::<NodeProto>(&[(5, &ATTRIBUTE)], &[1, 2]);
+static DIMENSION: Schema = schema::<DimensionProto>(&[], &[]);
+static SHAPE: Schema = schema::<TensorShapeProto>(&[(1, &DIMENSION)], &[]);
+static TENSOR_TYPE: Schema = schema::<TensorTypeProto>(&[(2, &SHAPE)], &[]);
+static TYPE: Schema = schema::<TypeProto>(&[(1, &TENSOR_TYPE)], &[]);
+static VALUE_INFO: Schema = schema::<ValueInfoProto>(&[(2, &TYPE)], &[]);
+static GRAPH: Schema =
+    schema::<GraphProto>(&[(1, &NODE), (5, &TENSOR), (11, &VALUE_INFO), (12, &VALUE_INFO)], &[]);
+static OPERATOR_SET: Schema = schema::<OperatorSetIdProto>(&[], &[]);
+static MODEL: Schema = schema::<ModelProto>(&[(7, &GRAPH), (8, &OPERATOR_SET), (14, &ENTRY)], &[]);
+
+/// Why a file is not decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotWhole {
+    /// Where the walk stopped, as a byte offset.
+    pub(crate) offset: usize,
+    /// In words.
+    pub(crate) reason: &'static str,
+}
+
+/// Bytes of memory that decoding `file` takes, about.
+pub(crate) fn decoded_bytes(file: &[u8]) -> Result<usize, NotWhole> {
+    walk(file, 0, &MODEL)
+}
+
+/// Walks the fields of one message, whose first byte is at `start` of the file. Recurses as deep as the schema,
+/// six levels.
+fn walk(message: &[u8], start: usize, schema: &Schema) -> Result<usize, NotWhole> {
+    // Decoded numbers take at most eight times their encoded size; strings and bytes take their own.
+    let mut total = schema.size + 8 * message.len();
+    let mut rest = message;
+    while !rest.is_empty() {
+        let offset = start + message.len() - rest.len();
+        let stop = |reason| NotWhole { offset, reason };
+        let key = varint(&mut rest).ok_or(stop("a field is cut off"))?;
+        let field = key >> 3;
+        let len = match key & 7 {
+            0 => varint(&mut rest).map(|_| 0).ok_or(stop("a number is cut off"))?,
+            1 => 8,
+            5 => 4,
+            2 => varint(&mut rest).ok_or(stop("a length is cut off"))?,
+            _ => return Err(stop("a field has a type that ONNX does not use")),
+        };
+        let content_start = start + message.len() - rest.len();
+        let content = usize::try_from(len)
+            .ok()
+            .and_then(|len| rest.split_off(..len))
+            .ok_or(stop("a field is longer than what contains it"))?;
+        if key & 7 == 2 {
+            let inner = schema.messages.iter().find(|(number, _)| *number == field);
+            total += match inner {
+                Some((_, inner)) => walk(content, content_start, inner)?,
+                None if schema.strings.contains(&field) => size_of::<String>(),
+                None => 0,
+            };
+        }
+    }
+    Ok(total)
+}
+
+fn varint(rest: &mut &[u8]) -> Option<u64> {
+    let mut value = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let (&byte, after) = rest.split_first()?;
+        *rest = after;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decoded_bytes;
+
+    #[test]
+    fn a_node_of_two_bytes_counts_as_what_it_becomes() {
+        let nodes = 10_000_u32;
+        let mut graph = Vec::new();
+        (0..nodes).for_each(|_| graph.extend([0x0a, 0x00]));
+        let mut file = vec![0x3a];
+        prost::encoding::encode_varint(graph.len() as u64, &mut file);
+        file.extend(graph);
+        assert!(decoded_bytes(&file).unwrap() > 100 * 10_000);
+    }
+
+    #[test]
+    fn a_message_longer_than_the_file_is_cut_off() {
+        let error = decoded_bytes(&[0x08, 0x08, 0x3a, 0x7f, 0x0a]).unwrap_err();
+        assert_eq!((error.offset, error.reason), (2, "a field is longer than what contains it"));
+        assert!(decoded_bytes(&[0x80]).is_err());
+        assert!(decoded_bytes(&[0x0b]).is_err());
+        assert!(decoded_bytes(b"# not a model\n").is_err());
+    }
+}

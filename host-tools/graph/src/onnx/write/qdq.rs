@@ -1,0 +1,66 @@
+//! The QDQ form: float operators between DequantizeLinear and QuantizeLinear.
+
+use super::builder::{Builder, window_attributes};
+use super::qlinear::{WeightNames, conv_attributes, pool_attributes};
+use crate::graph::Node;
+use crate::onnx::proto::AttributeProto;
+use crate::op::{Conv2d, Int8Weights, Op};
+
+/// Writes one node.
+pub(crate) fn node(builder: &mut Builder<'_>, node: &Node<Int8Weights>) {
+    match &node.op {
+        Op::Conv2d(conv) => conv2d(builder, node, conv),
+        Op::MaxPool2d(window) => float(builder, node, "MaxPool", pool_attributes(window)),
+        Op::AveragePool2d(window) => float(builder, node, "AveragePool", window_attributes(window)),
+        Op::Add => float(builder, node, "Add", Vec::new()),
+        Op::Relu => float(builder, node, "Relu", Vec::new()),
+    }
+}
+
+/// A float operator without constants.
+fn float(
+    builder: &mut Builder<'_>,
+    node: &Node<Int8Weights>,
+    op: &str,
+    attributes: Vec<AttributeProto>,
+) {
+    let inputs = node.inputs.iter().map(|&input| builder.real(input)).collect();
+    operator(builder, node, op, inputs, attributes);
+}
+
+fn conv2d(builder: &mut Builder<'_>, node: &Node<Int8Weights>, conv: &Conv2d<Int8Weights>) {
+    let x = node.inputs[0];
+    let x_scale = builder.graph.tensor(x).format.scale;
+    let constants = WeightNames::write(builder, node, conv, x);
+    let oc = conv.weights.scales.len();
+    let bias_scales: Vec<f32> = conv.weights.scales.iter().map(|scale| x_scale * scale).collect();
+    let bias_scale = builder.floats(&format!("{}_scale", constants.bias), &[oc], &bias_scales);
+    let zeros = vec![0; oc];
+    let bias_zero_point = builder.ints(&format!("{}_zero_point", constants.bias), &[oc], &zeros);
+    let weights = builder.dequantize(
+        &constants.values.clone(),
+        [constants.values, constants.scales, constants.zero_points],
+        Some(0),
+    );
+    let bias = builder.dequantize(
+        &constants.bias.clone(),
+        [constants.bias, bias_scale, bias_zero_point],
+        Some(0),
+    );
+    let inputs = vec![builder.real(x), weights, bias];
+    operator(builder, node, "Conv", inputs, conv_attributes(conv));
+}
+
+/// A float operator over `inputs`, then a QuantizeLinear to the node's output.
+fn operator(
+    builder: &mut Builder<'_>,
+    node: &Node<Int8Weights>,
+    op: &str,
+    inputs: Vec<String>,
+    attributes: Vec<AttributeProto>,
+) {
+    let stem = builder.codes(node.output);
+    let real = builder.value_name(&format!("{stem}_exact"));
+    builder.node(op, node.name.clone(), inputs, real.clone(), attributes);
+    builder.quantize(real, node.output);
+}

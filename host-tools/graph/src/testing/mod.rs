@@ -1,0 +1,10 @@
+//! For tests of this and other crates (feature `testing`): random valid graphs, and a plain evaluation of a graph
+//! as ONNX defines it.
+
+mod evaluate;
+mod random;
+mod random_graph;
+
+pub use evaluate::evaluate;
+pub use random::Random;
+pub use random_graph::{int8_graph, seed_cnn};
