@@ -72,20 +72,9 @@ impl<C: Clock, const LAYERS: usize> Observer for Trace<'_, C, LAYERS> {
 #[cfg(test)]
 mod tests {
     use super::{Trace, crc32, crc32_of_map};
-    use crate::clock::{Clock, TickRate};
+    use crate::fakes::Stepping;
     use heapless::Vec;
     use thumbnet_kernels::model::Observer;
-
-    struct Stepping(u64);
-
-    impl Clock for Stepping {
-        const RATE: TickRate = TickRate::Cycles(1);
-
-        fn ticks(&mut self) -> u64 {
-            self.0 += 100;
-            self.0
-        }
-    }
 
     #[test]
     fn crc_is_the_one_of_ethernet() {
@@ -98,7 +87,7 @@ mod tests {
 
     #[test]
     fn the_trace_leaves_its_own_time_out() {
-        let mut clock = Stepping(0);
+        let mut clock = Stepping::default();
         let mut records: Vec<_, 2> = Vec::new();
         let mut trace = Trace::start(&mut clock, &mut records, true);
         trace.layer(0, &[1, 2, 3]);
@@ -113,7 +102,7 @@ mod tests {
 
     #[test]
     fn without_checksums_only_time_is_recorded() {
-        let mut clock = Stepping(0);
+        let mut clock = Stepping::default();
         let mut records: Vec<_, 1> = Vec::new();
         Trace::start(&mut clock, &mut records, false).layer(0, &[1, 2, 3]);
         assert_eq!((records[0].crc32, records[0].ticks), (0, 100));

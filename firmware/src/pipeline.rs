@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::console::message::{Class, LayerRecord};
 use crate::observer::Trace;
 use crate::preprocess::{Fit, PictureError, Recipe, preprocess};
+use crate::sensor::Camera;
 use heapless::Vec;
 use thumbnet_kernels::geometry::Shape;
 use thumbnet_kernels::model::Model;
@@ -32,7 +33,11 @@ pub struct Verdict<const K: usize> {
 /// Why a picture cannot be classified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum PipelineError {
+pub enum PipelineError<E> {
+    /// The camera's error.
+    Camera(E),
+    /// The camera's pictures need a buffer of this many bytes.
+    Buffer(usize),
     /// The model does not say how a picture becomes its input.
     NoPreprocessing,
     /// The picture is unusable.
@@ -55,12 +60,12 @@ impl<'a, M: Model, C: Clock, const LAYERS: usize> Pipeline<'a, M, C, LAYERS> {
     ///
     /// # Errors
     /// [`PipelineError`]; the last inference's results are then still there.
-    pub fn classify<const K: usize>(
+    pub fn classify<const K: usize, E>(
         &mut self,
         picture: &[u8],
         shape: Shape,
         checksums: bool,
-    ) -> Result<Verdict<K>, PipelineError> {
+    ) -> Result<Verdict<K>, PipelineError<E>> {
         let Some(how) = M::PREPROCESSING else { return Err(PipelineError::NoPreprocessing) };
         let fit = if how.crop { Fit::Crop } else { Fit::Stretch };
         let recipe = Recipe { shape: M::INFO.input, fit, invert: how.invert };
@@ -70,6 +75,21 @@ impl<'a, M: Model, C: Clock, const LAYERS: usize> Pipeline<'a, M, C, LAYERS> {
         let top = top_classes(self.logits(), M::INFO.output_scale);
         let accepted = accept(&top, self.threshold);
         Ok(Verdict { top, accepted, ticks })
+    }
+
+    /// Takes a picture into `picture`, which must hold it, and classifies it.
+    ///
+    /// # Errors
+    /// [`PipelineError`].
+    pub fn look<const K: usize, S: Camera>(
+        &mut self,
+        camera: &mut S,
+        picture: &mut [u8],
+    ) -> Result<Verdict<K>, PipelineError<S::Error>> {
+        let shape = camera.shape();
+        let picture = picture.get_mut(..shape.len()).ok_or(PipelineError::Buffer(shape.len()))?;
+        camera.capture(picture).map_err(PipelineError::Camera)?;
+        self.classify(picture, shape, false)
     }
 
     /// The input tensor, int8 `[h, w, c]`. Each inference overwrites it.
@@ -93,5 +113,46 @@ impl<'a, M: Model, C: Clock, const LAYERS: usize> Pipeline<'a, M, C, LAYERS> {
     /// The layers of the last inference.
     pub fn records(&self) -> &[LayerRecord] {
         &self.records
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pipeline, PipelineError};
+    use crate::fakes::{Stepping, Tiny};
+    use crate::preprocess::PictureError;
+    use crate::sensor::{Still, WrongLength};
+    use thumbnet_kernels::geometry::Shape;
+    use thumbnet_kernels::model::Model;
+
+    type TinyPipeline<'a> = Pipeline<'a, Tiny, Stepping, 2>;
+
+    #[test]
+    fn what_the_camera_sees_is_classified() {
+        let mut arena = Tiny::ARENA;
+        let mut pipeline = TinyPipeline::new(&mut arena, Stepping::default()).reject_below(0.9);
+        // White but for its last column, which is black: the crop to a square leaves that out.
+        let picture: std::vec::Vec<u8> = [255, 255, 255, 0].repeat(2);
+        let mut camera = Still { shape: Shape::new(2, 4, 1), picture: &picture };
+        let verdict = pipeline.look::<3, _>(&mut camera, &mut [0; 10]).unwrap();
+        assert_eq!(verdict.ticks, 200);
+        assert_eq!(verdict.accepted, None, "300 classes share the softmax");
+        assert_eq!(pipeline.logits()[..4], [-127; 4]);
+        let found: std::vec::Vec<_> = verdict.top.iter().map(|class| class.index).collect();
+        assert_eq!(found, [299, 4, 5], "the wrapping sum is 4, untouched logits are 0");
+    }
+
+    #[test]
+    fn unusable_pictures_are_errors() {
+        let mut arena = Tiny::ARENA;
+        let mut pipeline = TinyPipeline::new(&mut arena, Stepping::default());
+        let mut two_channels = Still { shape: Shape::new(1, 1, 2), picture: &[1, 2] };
+        let found = pipeline.look::<1, _>(&mut two_channels, &mut [0; 2]);
+        assert_eq!(found, Err(PipelineError::Picture(PictureError::Channels)));
+        let found = pipeline.look::<1, _>(&mut two_channels, &mut [0; 1]);
+        assert_eq!(found, Err(PipelineError::Buffer(2)));
+        let mut short = Still { shape: Shape::new(1, 1, 3), picture: &[1, 2] };
+        let found = pipeline.look::<1, _>(&mut short, &mut [0; 3]);
+        assert_eq!(found, Err(PipelineError::Camera(WrongLength)));
     }
 }

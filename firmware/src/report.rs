@@ -69,3 +69,19 @@ pub fn blink<P: OutputPin, D: DelayNs>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::blink;
+    use crate::fakes::{Pin, Waits};
+
+    #[test]
+    fn class_zero_blinks_once_and_class_two_three_times() {
+        for (index, pulses) in [(0, 1), (2, 3)] {
+            let (mut lamp, mut delay) = (Pin::default(), Waits::default());
+            assert_eq!(blink(&mut lamp, &mut delay, index), Ok(()));
+            assert_eq!(lamp.written, [true, false].repeat(pulses));
+            assert_eq!(delay.total_ms(), 300 * pulses as u64);
+        }
+    }
+}

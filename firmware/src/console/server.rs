@@ -8,9 +8,13 @@ use crate::console::message::{
 use crate::observer::{crc32, crc32_of_map};
 use crate::pipeline::{Pipeline, PipelineError};
 use crate::report;
+use core::convert::Infallible;
 use embedded_io::{Read, Write};
 use thumbnet_kernels::geometry::Shape;
 use thumbnet_kernels::model::Model;
+
+#[cfg(test)]
+mod tests;
 
 /// Longest model name in a [`Reply::Info`].
 const NAME_BYTES: usize = 64;
@@ -181,9 +185,9 @@ impl<M: Model, C: Clock, const LAYERS: usize> Desk<'_, '_, M, C, LAYERS> {
             return Err(Refusal::Mismatch(found));
         }
         let verdict = self.pipeline.classify(picture, Shape::new(h, w, c), true);
-        let verdict = verdict.map_err(|error| match error {
+        let verdict = verdict.map_err(|error: PipelineError<Infallible>| match error {
             PipelineError::NoPreprocessing => Refusal::NoPreprocessing,
-            PipelineError::Picture(_) => too_large,
+            PipelineError::Picture(_) | PipelineError::Buffer(_) => too_large,
         })?;
         report::inference::<M>(self.pipeline.logits(), C::RATE.scale(verdict.ticks));
         let accepted = verdict.accepted.is_some();
