@@ -1,1 +1,25 @@
-//! stub
+//! Networks as data, the CPU training engine, optimizers and metrics.
+#![forbid(unsafe_code)]
+
+mod checkpoint;
+mod engine;
+mod error;
+mod export;
+mod folder;
+pub mod metrics;
+mod network;
+mod observer;
+mod plan;
+mod random;
+mod recipe;
+mod tensors;
+mod train;
+
+pub use error::TrainError;
+pub use network::Network;
+pub use observer::{BatchProgress, EpochResult, Observer};
+pub use recipe::{
+    Activation, BUILT_IN, DataOrigin, Input, InputFit, Layer, Loss, Optimizer, Padding, Recipe,
+    Schedule, Training,
+};
+pub use train::{Trained, load, resume, train};

@@ -1,0 +1,97 @@
+//! A training between two epochs: all that is needed to go on to the same result as without a pause.
+//!
+//! The order of an epoch's pictures comes from the seed and the epoch's number alone, so that the number is all there
+//! is to keep of the random generator.
+
+use crate::engine::{Engine, Parameters, moments};
+use crate::error::TrainError;
+use crate::folder::{Folder, read};
+use crate::network::Network;
+use crate::observer::EpochResult;
+use crate::plan::Plan;
+use crate::tensors::{ReadTensors, Tensors};
+use serde::{Deserialize, Serialize};
+
+/// What the optimizer remembers, in the order of [`moments`].
+const SUFFIXES: [&str; 2] = [".first_moment", ".second_moment"];
+
+/// A checkpoint's metadata.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Progress {
+    /// Steps taken.
+    steps: u64,
+    /// One result an epoch.
+    history: Vec<EpochResult>,
+}
+
+/// What a checkpoint holds.
+pub(crate) struct Checkpoint {
+    pub network: Network,
+    pub first_moments: Option<Vec<Parameters<f32>>>,
+    pub second_moments: Option<Vec<Parameters<f32>>>,
+    pub steps: u64,
+    pub history: Vec<EpochResult>,
+}
+
+/// The bytes of a checkpoint.
+pub(crate) fn to_bytes(
+    network: &Network,
+    engine: &Engine<f32>,
+    steps: u64,
+    history: &[EpochResult],
+) -> Vec<u8> {
+    let mut tensors = Tensors::default();
+    let parameters: Vec<_> = network.parameters.iter().collect();
+    tensors.add(&network.plan, &parameters, "");
+    let count = moments(network.recipe.training.optimizer);
+    for (order, suffix) in SUFFIXES.into_iter().enumerate().take(count) {
+        let moments: Vec<_> = engine.moments().map(|moments| moments[order]).collect();
+        tensors.add(&network.plan, &moments, suffix);
+    }
+    let progress = Progress { steps, history: history.to_vec() };
+    tensors.to_bytes(serde_json::to_string(&progress).expect("progress is plain numbers"))
+}
+
+/// The checkpoint in a folder.
+pub(crate) fn read_from(folder: &Folder) -> Result<Checkpoint, TrainError> {
+    let path = folder.checkpoint();
+    let (recipe, labels) = folder.read_recipe()?;
+    recipe.training.check()?;
+    let plan = Plan::new(&recipe, labels.len())?;
+    let bytes = read(&path)?;
+    let damaged = |problem| TrainError::Damaged { path: path.clone(), problem };
+    let tensors = ReadTensors::new(&bytes).map_err(damaged)?;
+    let progress: Progress = serde_json::from_str(&tensors.metadata)
+        .map_err(|error| damaged(format!("its progress cannot be read ({error})")))?;
+    let count = moments(recipe.training.optimizer);
+    let moment = |order: usize| {
+        (order < count).then(|| tensors.parameters(&plan, SUFFIXES[order])).transpose()
+    };
+    let [first_moments, second_moments] =
+        [moment(0).map_err(damaged)?, moment(1).map_err(damaged)?];
+    let parameters = tensors.parameters(&plan, "").map_err(damaged)?;
+    Ok(Checkpoint {
+        network: Network { recipe, plan, labels, parameters },
+        first_moments,
+        second_moments,
+        steps: progress.steps,
+        history: progress.history,
+    })
+}
+
+impl Checkpoint {
+    /// An engine in the state it had.
+    pub fn engine(&self, batch: usize) -> Engine<f32> {
+        let mut engine = Engine::new(&self.network.plan, self.network.parameters.clone(), batch);
+        let states = [&self.first_moments, &self.second_moments];
+        for (stage, moments) in engine.moments_mut().enumerate() {
+            for (moment, state) in moments.into_iter().zip(states) {
+                if let Some(state) = state {
+                    moment.clone_from(&state[stage]);
+                }
+            }
+        }
+        engine
+    }
+}

@@ -1,0 +1,83 @@
+//! Losses over logits and integer labels, and their gradients.
+
+use super::real::Real;
+use crate::recipe::Loss;
+
+/// A loss with its options.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Criterion {
+    pub loss: Loss,
+    /// Share of the target spread evenly over all classes.
+    pub label_smoothing: f64,
+}
+
+impl Criterion {
+    /// The loss of one picture; replaces its logits by the loss's gradient times `weight`.
+    pub fn gradient<T: Real>(&self, logits: &mut [T], label: usize, weight: T) -> f64 {
+        let even = self.label_smoothing / logits.len() as f64;
+        let target = |class: usize| {
+            T::from_f64(even + if class == label { 1.0 - self.label_smoothing } else { 0.0 })
+        };
+        match self.loss {
+            Loss::CrossEntropy => cross_entropy(logits, target, weight),
+            Loss::MeanAbsoluteError => mean_absolute_error(logits, target, weight),
+        }
+    }
+}
+
+/// Turns logits into probabilities; returns `ln Σ exp(logit)`.
+fn softmax<T: Real>(logits: &mut [T]) -> f64 {
+    let largest = logits.iter().fold(logits[0], |a, &b| if b > a { b } else { a });
+    let mut sum = T::ZERO;
+    for logit in logits.iter_mut() {
+        *logit = (*logit - largest).exp();
+        sum += *logit;
+    }
+    for probability in logits.iter_mut() {
+        *probability = *probability / sum;
+    }
+    largest.to_f64() + libm::log(sum.to_f64())
+}
+
+/// `Σ target * (ln Σ exp(logit) - logit)`; its gradient by the logits is `probability - target`.
+fn cross_entropy<T: Real>(logits: &mut [T], target: impl Fn(usize) -> T, weight: T) -> f64 {
+    // The targets sum to 1, so the logarithm of the sum counts once.
+    let mut loss = 0.0;
+    for (class, logit) in logits.iter().enumerate() {
+        loss -= target(class).to_f64() * logit.to_f64();
+    }
+    loss += softmax(logits);
+    for (class, probability) in logits.iter_mut().enumerate() {
+        *probability = (*probability - target(class)) * weight;
+    }
+    loss
+}
+
+/// `Σ |probability - target| / classes`.
+fn mean_absolute_error<T: Real>(logits: &mut [T], target: impl Fn(usize) -> T, weight: T) -> f64 {
+    softmax(logits);
+    let probabilities = logits;
+    let classes = T::from_f64(probabilities.len() as f64);
+    let sign = |class: usize, probability: T| {
+        let distance = probability - target(class);
+        let one = T::from_f64(1.0);
+        if distance > T::ZERO {
+            one
+        } else if distance < T::ZERO {
+            -one
+        } else {
+            T::ZERO
+        }
+    };
+    let mut loss = 0.0;
+    let mut pull = T::ZERO;
+    for (class, &probability) in probabilities.iter().enumerate() {
+        loss += (probability - target(class)).to_f64().abs();
+        pull += sign(class, probability) * probability;
+    }
+    // The softmax's own derivative: p * (g - Σ g p).
+    for (class, probability) in probabilities.iter_mut().enumerate() {
+        *probability = *probability * (sign(class, *probability) - pull) / classes * weight;
+    }
+    loss / classes.to_f64()
+}

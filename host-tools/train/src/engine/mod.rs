@@ -1,0 +1,142 @@
+//! The training engine: explicit forward and backward passes, one batch at a time.
+//!
+//! A batch is cut into chunks of eight pictures, which run side by side with buffers of their own. Then each block of
+//! parameters adds up its gradient, chunk after chunk in order, and takes its step. Every sum has one order, which
+//! depends on the batch alone: the result is the same for any number of threads and any instruction set.
+
+mod chunk;
+mod elementwise;
+mod layer;
+mod layers;
+mod loss;
+mod optimizer;
+mod parameters;
+mod product;
+mod real;
+mod schedule;
+mod update;
+
+pub(crate) use chunk::{CHUNK, Chunk, Model};
+pub(crate) use layer::{Layer, Sizes};
+pub(crate) use loss::Criterion;
+pub(crate) use optimizer::{Step, moments};
+pub(crate) use parameters::{Parameters, glorot_uniform};
+pub(crate) use real::Real;
+pub(crate) use schedule::learning_rate;
+
+use crate::plan::Plan;
+use rayon::prelude::*;
+use thumbnet_data::Pictures;
+use update::Memory;
+
+/// Most chunks in flight: larger batches take several rounds, so that a batch of the whole set needs no more
+/// memory than one of 128.
+const MAX_CHUNKS: usize = 16;
+
+/// A network being trained.
+pub(crate) struct Engine<T> {
+    layers: Vec<Box<dyn Layer<T>>>,
+    pub parameters: Vec<Parameters<T>>,
+    transposed: Vec<Vec<T>>,
+    memories: Vec<Memory<T>>,
+    chunks: Vec<Chunk<T>>,
+}
+
+/// What one batch gave.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct BatchResult {
+    /// Sum of the pictures' losses.
+    pub loss: f64,
+    /// Pictures classified rightly before the step.
+    pub correct: usize,
+}
+
+/// The layers of a plan.
+pub(crate) fn layers<T: Real>(plan: &Plan) -> Vec<Box<dyn Layer<T>>> {
+    plan.stages.iter().map(layers::layer).collect()
+}
+
+impl<T: Real> Engine<T> {
+    /// An engine for batches of up to `batch` pictures.
+    pub fn new(plan: &Plan, parameters: Vec<Parameters<T>>, batch: usize) -> Self {
+        let layers = layers::<T>(plan);
+        let sizes: Vec<Sizes> = layers.iter().map(|layer| layer.sizes()).collect();
+        let chunks = batch.div_ceil(CHUNK).clamp(1, MAX_CHUNKS);
+        let mut engine = Self {
+            layers,
+            parameters,
+            transposed: sizes.iter().map(|sizes| vec![T::ZERO; sizes.transposed]).collect(),
+            memories: sizes.iter().map(|sizes| Memory::new(sizes, chunks * CHUNK)).collect(),
+            chunks: (0..chunks).map(|_| Chunk::new(&sizes, true)).collect(),
+        };
+        engine.transpose();
+        engine
+    }
+
+    /// What the optimizer remembers: first and second moments of each stage.
+    pub fn moments(&self) -> impl Iterator<Item = [&Parameters<T>; 2]> {
+        self.memories.iter().map(Memory::moments)
+    }
+
+    /// The same, to be restored.
+    pub fn moments_mut(&mut self) -> impl Iterator<Item = [&mut Parameters<T>; 2]> {
+        self.memories.iter_mut().map(Memory::moments_mut)
+    }
+
+    /// Learns from the pictures of these indices: one step.
+    pub fn learn(
+        &mut self,
+        pictures: &Pictures,
+        indices: &[u32],
+        criterion: Criterion,
+        step: &Step,
+    ) -> BatchResult {
+        let weight = T::from_f64(1.0 / indices.len() as f64);
+        let mut result = BatchResult::default();
+        let rounds = indices.chunks(MAX_CHUNKS * CHUNK);
+        let last = rounds.len() - 1;
+        for (round, indices) in rounds.enumerate() {
+            let used = self.run_chunks(pictures, indices, criterion, weight);
+            for chunk in &self.chunks[..used] {
+                result.loss += chunk.loss;
+                result.correct += chunk.correct;
+            }
+            self.update(used, round == 0, (round == last).then_some(step));
+        }
+        self.transpose();
+        result
+    }
+
+    /// Forward and back for one round; returns the chunks used.
+    fn run_chunks(
+        &mut self,
+        pictures: &Pictures,
+        indices: &[u32],
+        criterion: Criterion,
+        weight: T,
+    ) -> usize {
+        let model = Model { layers: &self.layers, parameters: &self.parameters };
+        let (model, transposed) = (&model, &self.transposed);
+        self.chunks.par_iter_mut().zip(indices.par_chunks(CHUNK)).for_each(|(chunk, indices)| {
+            chunk.learn(model, transposed, (pictures, indices), criterion, weight);
+        });
+        indices.len().div_ceil(CHUNK)
+    }
+
+    /// Adds this round's gradients up, and takes the step if it was the last.
+    fn update(&mut self, used: usize, first: bool, step: Option<&Step>) {
+        let chunks = &self.chunks[..used];
+        let stages = self.parameters.par_iter_mut().zip(&mut self.memories).zip(&self.layers);
+        stages.enumerate().for_each(|(stage, ((parameters, memory), layer))| {
+            let sizes = layer.sizes();
+            memory.update(&update::Round { stage, sizes, chunks, first, step }, parameters);
+        });
+    }
+
+    fn transpose(&mut self) {
+        let stages = self.layers.par_iter().zip(&self.parameters).zip(&mut self.transposed);
+        stages.skip(1).for_each(|((layer, parameters), transposed)| {
+            layer.transpose(&parameters.weights, transposed);
+        });
+    }
+}

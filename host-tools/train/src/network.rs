@@ -1,0 +1,81 @@
+//! A network with its weights: predicting, and what it is made of.
+
+use crate::engine::{CHUNK, Chunk, Layer, Model, Parameters, Sizes, glorot_uniform, layers};
+use crate::error::TrainError;
+use crate::plan::Plan;
+use crate::recipe::Recipe;
+use rayon::prelude::*;
+use thumbnet_graph::Shape;
+
+/// A network with f32 weights, ready to predict and to be exported.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    pub(crate) recipe: Recipe,
+    pub(crate) plan: Plan,
+    pub(crate) labels: Vec<String>,
+    pub(crate) parameters: Vec<Parameters<f32>>,
+}
+
+impl Network {
+    /// A network that has learned nothing: the recipe's layers with their random start, one logit for each
+    /// label.
+    ///
+    /// # Errors
+    /// If a layer does not fit where it is or a training option is out of range.
+    pub fn new(recipe: &Recipe, labels: &[String]) -> Result<Self, TrainError> {
+        recipe.training.check()?;
+        let plan = Plan::new(recipe, labels.len())?;
+        let sizes: Vec<Sizes> = layers::<f32>(&plan).iter().map(|layer| layer.sizes()).collect();
+        let parameters = glorot_uniform(&plan, &sizes, recipe.training.seed);
+        Ok(Self { recipe: recipe.clone(), plan, labels: labels.to_vec(), parameters })
+    }
+
+    /// The recipe it was made from.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// The pictures' shape, `[h, w, c]`.
+    pub fn input(&self) -> Shape {
+        self.plan.input
+    }
+
+    /// Class names in the order of the logits.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// Weights and biases, in all.
+    pub fn parameter_count(&self) -> usize {
+        self.parameters.iter().map(|stage| stage.weights.len() + stage.bias.len()).sum()
+    }
+
+    /// The logits of each picture, `[n, classes]`, from pixels `[n, h, w, c]`; the same whatever the number of
+    /// threads.
+    ///
+    /// # Panics
+    /// If `pixels` is no whole number of pictures.
+    pub fn predict(&self, pixels: &[u8]) -> Vec<f32> {
+        let picture = self.plan.input.len();
+        assert_eq!(pixels.len() % picture, 0, "pixels of whole pictures");
+        let layers = layers::<f32>(&self.plan);
+        let sizes: Vec<Sizes> = layers.iter().map(|layer| layer.sizes()).collect();
+        let mut logits = vec![0.0; pixels.len() / picture * self.plan.classes];
+        pixels
+            .par_chunks(CHUNK * picture)
+            .zip(logits.par_chunks_mut(CHUNK * self.plan.classes))
+            .for_each_init(
+                || Chunk::new(&sizes, false),
+                |chunk, (pixels, logits)| {
+                    self.predict_chunk(&layers, chunk, pixels);
+                    logits.copy_from_slice(chunk.logits());
+                },
+            );
+        logits
+    }
+
+    fn predict_chunk(&self, layers: &[Box<dyn Layer<f32>>], chunk: &mut Chunk<f32>, pixels: &[u8]) {
+        chunk.set_pixels(pixels.chunks_exact(self.plan.input.len()));
+        chunk.forward(&Model { layers, parameters: &self.parameters });
+    }
+}

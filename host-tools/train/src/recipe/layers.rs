@@ -1,0 +1,123 @@
+//! The layers a recipe can list: those that the firmware can run.
+
+use serde::{Deserialize, Serialize};
+
+/// The tensor a network starts from, and how pictures become it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// `[h, w, c]`, `c` 1 (grey) or 3 (RGB).
+    pub shape: [usize; 3],
+    /// How a picture of another size meets the input.
+    #[serde(default)]
+    pub fit: InputFit,
+    /// Whether `byte` becomes `255 - byte` (dark strokes on light paper).
+    #[serde(default)]
+    pub invert: bool,
+}
+
+/// How a picture of another size meets the input's rectangle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InputFit {
+    /// Scale both sides independently.
+    #[default]
+    Stretch,
+    /// Cut the largest centred part of the input's aspect ratio, then scale.
+    Crop,
+}
+
+/// One layer of a network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Layer {
+    /// Convolution.
+    #[serde(rename = "conv2d")]
+    Conv2d {
+        /// Output channels.
+        filters: usize,
+        /// `[kh, kw]`.
+        kernel: [usize; 2],
+        /// `[rows, columns]`.
+        #[serde(default = "unit_stride")]
+        stride: [usize; 2],
+        /// Border of zeros.
+        #[serde(default)]
+        padding: Padding,
+        /// What follows.
+        #[serde(default)]
+        activation: Activation,
+    },
+    /// Largest value of each window.
+    #[serde(rename = "max_pool2d")]
+    MaxPool2d {
+        /// `[kh, kw]`.
+        window: [usize; 2],
+        /// `[rows, columns]`; the window's size if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stride: Option<[usize; 2]>,
+    },
+    /// Mean of each window.
+    #[serde(rename = "average_pool2d")]
+    AveragePool2d {
+        /// `[kh, kw]`; the whole map if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        window: Option<[usize; 2]>,
+        /// `[rows, columns]`; the window's size if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stride: Option<[usize; 2]>,
+    },
+    /// `max(x, 0)`.
+    Relu,
+    /// A map as one list of features, in the order `[h, w, c]`.
+    Flatten,
+    /// Every output from every input.
+    Dense {
+        /// Outputs; one a class if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        units: Option<usize>,
+        /// What follows.
+        #[serde(default)]
+        activation: Activation,
+    },
+}
+
+/// What follows a layer's sums.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// Nothing.
+    #[default]
+    None,
+    /// `max(x, 0)`.
+    Relu,
+}
+
+/// Border of zeros around a convolution's input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Padding {
+    /// None: the map shrinks by the kernel's size less one.
+    #[default]
+    Valid,
+    /// As much as gives `ceil(size / stride)` outputs; an odd rest goes to the bottom and right.
+    Same,
+}
+
+impl Layer {
+    /// The layer's name in a recipe.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Conv2d { .. } => "conv2d",
+            Self::MaxPool2d { .. } => "max_pool2d",
+            Self::AveragePool2d { .. } => "average_pool2d",
+            Self::Relu => "relu",
+            Self::Flatten => "flatten",
+            Self::Dense { .. } => "dense",
+        }
+    }
+}
+
+fn unit_stride() -> [usize; 2] {
+    [1, 1]
+}

@@ -1,0 +1,45 @@
+//! A network as data: what `model.toml` says. Layers, input, training options, and what it was trained on.
+
+mod builtin;
+mod file;
+mod layers;
+mod training;
+
+pub use builtin::BUILT_IN;
+pub use layers::{Activation, Input, InputFit, Layer, Padding};
+pub use training::{Loss, Optimizer, Schedule, Training};
+
+use serde::{Deserialize, Serialize};
+
+/// All that is needed to train a network again: `model.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Name of the network, e.g. `seed-cnn`.
+    pub name: String,
+    /// Tool and version that wrote the file; empty in one written by hand.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub producer: String,
+    /// The tensor the network starts from.
+    pub input: Input,
+    /// In execution order; the last one gives one logit a class.
+    pub layers: Vec<Layer>,
+    /// How it learns.
+    #[serde(default)]
+    pub training: Training,
+    /// What it was trained on; absent in one written by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataOrigin>,
+}
+
+/// The pictures a network was trained on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataOrigin {
+    /// The data set's name.
+    pub name: String,
+    /// SHA-256 over shapes, labels and pixels of training and test pictures, in hexadecimal.
+    pub digest: String,
+    /// Class names in the order of the logits.
+    pub classes: Vec<String>,
+}

@@ -1,0 +1,156 @@
+//! Training options of a recipe.
+
+use crate::error::TrainError;
+use serde::{Deserialize, Serialize};
+
+/// How a network learns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Training {
+    /// What turns gradients into steps.
+    pub optimizer: Optimizer,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// How the rate changes over the training.
+    pub schedule: Schedule,
+    /// Pictures a step; the whole training part for `gd`.
+    pub batch: usize,
+    /// Passes over the training pictures.
+    pub epochs: usize,
+    /// Where the weights and every epoch's order come from.
+    pub seed: u64,
+    /// What is made small.
+    pub loss: Loss,
+    /// Share of each weight (not bias) taken away a step, times the learning rate; 0 for none.
+    pub weight_decay: f64,
+    /// Share of the target spread evenly over all classes; 0 for none.
+    pub label_smoothing: f64,
+}
+
+/// What turns gradients into steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Optimizer {
+    /// Adam: steps scaled by the gradient's first and second moments (0.9, 0.999, epsilon 1e-7).
+    Adam,
+    /// Stochastic gradient descent with momentum 0.9.
+    Sgd,
+    /// Plain gradient descent: one step an epoch, over all training pictures.
+    Gd,
+}
+
+/// How the learning rate changes over the training.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Schedule {
+    /// Always the peak.
+    Constant,
+    /// The peak, times `factor` after every `epochs` epochs.
+    Step {
+        /// Epochs between two changes.
+        epochs: usize,
+        /// Multiplier, in (0, 1].
+        factor: f64,
+    },
+    /// From the peak to 0 along half a cosine wave.
+    Cosine,
+    /// From a 25th of the peak up to it in the first part, then down to a 10,000th of that start.
+    OneCycle {
+        /// Share of all steps spent going up, in (0, 1).
+        #[serde(default = "default_warm_up")]
+        warm_up: f64,
+    },
+}
+
+/// What a training makes small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loss {
+    /// Negative logarithm of the right class's softmax probability.
+    CrossEntropy,
+    /// Mean distance of the softmax probabilities from 1 (right class) and 0 (the others).
+    MeanAbsoluteError,
+}
+
+impl Default for Training {
+    fn default() -> Self {
+        Self {
+            optimizer: Optimizer::Adam,
+            learning_rate: 0.003,
+            schedule: Schedule::OneCycle { warm_up: default_warm_up() },
+            batch: 32,
+            epochs: 10,
+            seed: 1,
+            loss: Loss::CrossEntropy,
+            weight_decay: 0.0,
+            label_smoothing: 0.0,
+        }
+    }
+}
+
+impl Training {
+    /// Checks every option's range.
+    ///
+    /// # Errors
+    /// [`TrainError::Field`] naming the option and its range.
+    pub fn check(&self) -> Result<(), TrainError> {
+        field("training.batch", (1..=MAX_BATCH).contains(&self.batch), || {
+            format!("{} is not between 1 and {MAX_BATCH}", self.batch)
+        })?;
+        field("training.epochs", (1..=MAX_EPOCHS).contains(&self.epochs), || {
+            format!("{} is not between 1 and {MAX_EPOCHS}", self.epochs)
+        })?;
+        let rate = self.learning_rate;
+        field("training.learning_rate", rate.is_finite() && rate > 0.0, || {
+            format!("{rate} is not a positive number; 0.001 is a usual one for adam")
+        })?;
+        let decay = self.weight_decay;
+        field("training.weight_decay", (0.0..1.0).contains(&decay), || {
+            format!("{decay} is not between 0 and 1; 0.01 is a usual one")
+        })?;
+        let smoothing = self.label_smoothing;
+        field("training.label_smoothing", (0.0..1.0).contains(&smoothing), || {
+            format!("{smoothing} is not between 0 and 1; 0.1 is a usual one")
+        })?;
+        field("training.seed", i64::try_from(self.seed).is_ok(), || {
+            format!("{} does not fit a TOML integer: use one below 2^63", self.seed)
+        })?;
+        self.schedule.check()
+    }
+}
+
+impl Schedule {
+    fn check(&self) -> Result<(), TrainError> {
+        match *self {
+            Self::Constant | Self::Cosine => Ok(()),
+            Self::Step { epochs, factor } => {
+                field("training.schedule.epochs", epochs > 0, || "0 epochs: use 1 or more".into())?;
+                field("training.schedule.factor", factor > 0.0 && factor <= 1.0, || {
+                    format!("{factor} is not above 0 and at most 1; 0.5 is a usual one")
+                })
+            }
+            Self::OneCycle { warm_up } => {
+                field("training.schedule.warm_up", warm_up > 0.0 && warm_up < 1.0, || {
+                    format!("{warm_up} is not between 0 and 1; 0.3 is a usual one")
+                })
+            }
+        }
+    }
+}
+
+/// More pictures than this in a step is a typing error.
+const MAX_BATCH: usize = 1 << 16;
+/// More epochs than this is a typing error.
+const MAX_EPOCHS: usize = 100_000;
+
+fn default_warm_up() -> f64 {
+    0.3
+}
+
+fn field(
+    field: &'static str,
+    holds: bool,
+    problem: impl FnOnce() -> String,
+) -> Result<(), TrainError> {
+    if holds { Ok(()) } else { Err(TrainError::Field { field, problem: problem() }) }
+}
