@@ -12,13 +12,14 @@
 
 use crate::calibrate::{Range, RealFormat, Statistics};
 use crate::lower::{Kind, Layer};
+use crate::weights::{LARGEST_CODE, LARGEST_SUM_CODE};
 use crate::{Options, QuantizeError};
 use thumbnet_graph::onnx::Form;
 use thumbnet_graph::{FloatGraph, Quantization, TensorId};
 
 /// Above this factor from accumulator to output the device's integer form has no room: it needs
 /// less than 0.5, and the weight scale must still be able to grow.
-const LARGEST_FACTOR: f64 = 0.45;
+pub(crate) const LARGEST_FACTOR: f64 = 0.45;
 
 /// Scales of an add's tensors lie within this ratio, so that its sum is exact in f32 and its shifts
 /// are small.
@@ -217,19 +218,20 @@ impl<'a> Plan<'a> {
     /// The least scale that the layer can bear in its output, and an add in its inputs.
     fn needed_scale(&self, layer: &Layer) -> f64 {
         let scale = |tensor: TensorId| self.sets[self.set(tensor)].scale;
-        let largest_weight = match &layer.kind {
+        let smallest_scale = match &layer.kind {
             Kind::MaxPool2d(_) => return 0.0,
             Kind::Add => {
                 let largest = scale(layer.inputs[0]).max(scale(layer.inputs[1]));
                 return largest.max(scale(layer.output)) / LARGEST_ADD_RATIO;
             }
-            Kind::Sum { weight, .. } => *weight,
+            Kind::Sum { weight, .. } => *weight / LARGEST_SUM_CODE,
             Kind::Conv2d { weights, .. } => {
-                weights.values.iter().fold(0.0, |largest, w| f64::from(w.abs()).max(largest))
+                let weights = weights.values.iter().map(|w| f64::from(w.abs()));
+                weights.fold(0.0, f64::max) / LARGEST_CODE
             }
         };
         let [x, y] = [layer.inputs[0], layer.output].map(|tensor| &self.sets[self.set(tensor)]);
-        x.scale * largest_weight * (y.unit / x.unit) / 127.0 / LARGEST_FACTOR
+        x.scale * smallest_scale * (y.unit / x.unit) / LARGEST_FACTOR
     }
 }
 

@@ -43,13 +43,36 @@ pub(crate) fn agrees(x_scale: f32, w_scale: f32, y: Quantization) -> bool {
     let other = reciprocal_factor(x_scale, w_scale, y.scale);
     let Some(multiplier) = fixed_multiplier(factor) else { return false };
     let zero_point = y.zero_point;
-    let staircase =
-        Staircase::of(|acc| float(acc, factor, zero_point), f64::from(factor), zero_point);
-    staircase.matches(|acc| fixed_point(acc, multiplier, zero_point))
-        && staircase.matches(|acc| exact(acc, factor, zero_point))
-        && (other == factor
-            || staircase.matches(|acc| float(acc, other, zero_point))
-                && staircase.matches(|acc| exact(acc, other, zero_point)))
+    let reference = |acc| float(acc, factor, zero_point);
+    let integer = |acc| fixed_point(acc, multiplier, zero_point);
+    let optimized = |acc| float(acc, other, zero_point);
+    let exact_direct = |acc| exact(acc, factor, zero_point);
+    let exact_optimized = |acc| exact(acc, other, zero_point);
+    let equal_at = |acc| {
+        let code = reference(acc);
+        integer(acc) == code
+            && optimized(acc) == code
+            && exact_direct(acc) == code
+            && exact_optimized(acc) == code
+    };
+    if !near_thresholds(factor, zero_point).all(equal_at) {
+        return false;
+    }
+    let staircase = Staircase::of(reference, f64::from(factor), zero_point);
+    staircase.matches(integer)
+        && staircase.matches(exact_direct)
+        && (other == factor || staircase.matches(optimized) && staircase.matches(exact_optimized))
+}
+
+/// Accumulators on both sides of where each threshold is about, those farthest from 0 first: there a
+/// wrong scale shows soonest, and most scales are wrong.
+fn near_thresholds(factor: f32, zero_point: i8) -> impl Iterator<Item = i32> {
+    (-127..=127).flat_map(move |level| {
+        let level = if zero_point > 0 { level } else { -level };
+        let crossing = (f64::from(level) - 0.5 - f64::from(zero_point)) / f64::from(factor);
+        let threshold = crossing.ceil() as i32;
+        [threshold, threshold.saturating_sub(1)]
+    })
 }
 
 /// The smallest weight scale from `minimum` upward that has few enough mantissa bits for

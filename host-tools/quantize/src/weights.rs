@@ -1,7 +1,7 @@
 //! Quantizes the weights of one layer, channel by channel.
 
 use crate::QuantizeError;
-use crate::formats::{Format, SMALLEST_SCALE};
+use crate::formats::{Format, LARGEST_FACTOR, SMALLEST_SCALE};
 use crate::lower::{Kind, Layer};
 use crate::snap::{LARGEST_GROWTH, Snapped, shorten, snap};
 use rayon::prelude::{IntoParallelIterator, ParallelIterator};
@@ -9,7 +9,10 @@ use thumbnet_graph::onnx::Form;
 use thumbnet_graph::{Conv2d, Int8Weights, Shape};
 
 /// The largest code of a weight; -128 is not used, so that scales are symmetric.
-const LARGEST_CODE: f64 = 127.0;
+pub(crate) const LARGEST_CODE: f64 = 127.0;
+
+/// The largest code of the equal weights of a sum; 1 if the factor allows it.
+pub(crate) const LARGEST_SUM_CODE: f64 = 64.0;
 
 /// A channel with smaller weights than this factor needs gets a larger scale: below it thresholds
 /// lie so far apart that few scales unite the engines, and its weights move the output by 4 codes
@@ -116,7 +119,8 @@ impl Ends {
                 let weight = weight * ratio;
                 // Ones, unless the factor would be too large for the integer form.
                 let factor = weight * self.gain();
-                let largest_code = (factor / 0.45).log2().ceil().exp2().clamp(1.0, 64.0);
+                let needed = (factor / LARGEST_FACTOR).log2().ceil().exp2();
+                let largest_code = needed.clamp(1.0, LARGEST_SUM_CODE);
                 let weights = vec![weight; window.taps()];
                 Channel { weights, bias: 0.0, largest_code, smallest_factor: 0.0 }
             }
