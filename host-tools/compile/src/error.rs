@@ -47,6 +47,9 @@ pub enum CompileError {
         /// What the operating system says.
         source: std::io::Error,
     },
+    /// A file is no int8 model that Thumbnet understands.
+    #[error(transparent)]
+    Onnx(#[from] thumbnet_graph::onnx::OnnxError),
     /// A board's folder does not describe a board.
     #[error("{}: {problem}; {remedy}", path.display())]
     Board {

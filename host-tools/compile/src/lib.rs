@@ -10,6 +10,7 @@
 
 mod atomic_write;
 mod board;
+pub mod build_script;
 mod emit;
 mod error;
 mod fit;
@@ -17,6 +18,7 @@ mod fold;
 mod fuse;
 mod lower;
 mod memory_map;
+mod model_file;
 mod names;
 mod options;
 mod pack;
@@ -30,6 +32,7 @@ pub use emit::{Emitted, emit};
 pub use error::{CompileError, FlashTooSmall, RamTooSmall};
 pub use fit::{Budget, FitReport, fit};
 pub use memory_map::Memory;
+pub use model_file::{compile_file, digest};
 pub use options::Options;
 pub use program::{Call, Factors, Program, Region, Requantize, Step};
 pub use report::{LayerRow, Summary};

@@ -208,7 +208,7 @@ fn padding(padding: Padding) -> String {
 }
 
 /// `Name { field: value, ... }` over several lines, its braces `depth` levels deep.
-fn block(depth: usize, name: &str, fields: &[(&str, String)]) -> String {
+pub(super) fn block(depth: usize, name: &str, fields: &[(&str, String)]) -> String {
     format!("{name} {{\n{}{}}}", lines(depth + 1, fields), indent(depth))
 }
 

@@ -1,5 +1,6 @@
 //! `impl Model for Network`: the facts, and the calls in a straight line.
 
+use super::descriptor::block;
 use crate::program::{Call, Program, Region, Step};
 use std::fmt::Write;
 use thumbnet_graph::{Fit, Preprocessing};
@@ -67,7 +68,8 @@ fn preprocessing(program: &Program) -> String {
     let value = match program.metadata.preprocessing {
         Some(Preprocessing { fit, invert }) => {
             let crop = fit == Fit::Crop;
-            format!("Some(Preprocessing {{ crop: {crop}, invert: {invert} }})")
+            let fields = [("crop", crop.to_string()), ("invert", invert.to_string())];
+            format!("Some({})", block(1, "Preprocessing", &fields))
         }
         None => "None".to_owned(),
     };

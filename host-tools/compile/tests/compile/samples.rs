@@ -1,8 +1,8 @@
 //! Networks to compile: the seed CNN, and pieces to build others from.
 
 use thumbnet_graph::{
-    Conv2d, Int8Graph, Int8Weights, Metadata, Node, Op, Quantization, Shape, Tensor, TensorId,
-    Window,
+    Conv2d, Fit, Int8Graph, Int8Weights, Metadata, Node, Op, Preprocessing, Quantization, Shape,
+    Tensor, TensorId, Window,
 };
 
 /// The format of the input: `real = (code + 128) / 255`.
@@ -127,7 +127,9 @@ pub fn seed_cnn() -> Int8Graph {
     let builder = Builder::new("seed-cnn", Shape::new(28, 28, 1));
     let builder = builder.conv("conv1", three, 32).max_pool("pool1", two);
     let builder = builder.conv("conv2", three, 64).max_pool("pool2", two);
-    builder.dense("dense1", 64).dense("dense2", 10).build()
+    let mut graph = builder.dense("dense1", 64).dense("dense2", 10).build();
+    graph.metadata.preprocessing = Some(Preprocessing { fit: Fit::Stretch, invert: true });
+    graph
 }
 
 /// One node of every kind, with padding, strides, dilation, groups, shifts, and both requantization forms.
