@@ -163,9 +163,7 @@ const fn taps_along(
     dilation: usize,
     length: usize,
 ) -> Taps {
-    // A dilation of 0 belongs to no valid window; 1 in its place keeps the division defined.
-    let dilation = if dilation == 0 { 1 } else { dilation };
-    let first = padding.saturating_sub(origin).div_ceil(dilation);
+    let first = steps_up_to(padding.saturating_sub(origin), dilation);
     if first >= kernel {
         return Taps { first: 0, count: 0, start: 0 };
     }
@@ -173,7 +171,7 @@ const fn taps_along(
     if start >= length {
         return Taps { first: 0, count: 0, start: 0 };
     }
-    let reachable = (length - start - 1) / dilation + 1;
+    let reachable = steps_up_to(length - start, dilation);
     let remaining = kernel - first;
     Taps { first, count: if remaining < reachable { remaining } else { reachable }, start }
 }
@@ -195,6 +193,14 @@ const fn positions_along(
         return None;
     }
     Some((padded - span - 1) / stride + 1)
+}
+
+/// `distance / step`, rounded up. A step of 0 belongs to no valid window and counts as 1.
+const fn steps_up_to(distance: usize, step: usize) -> usize {
+    match step {
+        0 | 1 => distance,
+        _ => distance.div_ceil(step),
+    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,15 @@ pub trait Requantize: Copy {
     /// The int8 activation of accumulator `acc` in `channel`; a channel out of range gives
     /// the zero point.
     fn requantize(&self, acc: i32, channel: usize) -> i8;
+
+    /// The codes of neighbouring channels from `channel` on, of accumulators `sums + biases`, up to the
+    /// shortest slice.
+    #[inline(always)]
+    fn requantize_channels(&self, channel: usize, sums: &[i32], biases: &[i32], codes: &mut [i8]) {
+        for (lane, ((code, sum), bias)) in codes.iter_mut().zip(sums).zip(biases).enumerate() {
+            *code = self.requantize(sum.wrapping_add(*bias), channel + lane);
+        }
+    }
 }
 
 /// Integer requantization: `clamp((acc * multiplier + (zero_point << 32) + 2^31) >> 32, min, max)`.
@@ -35,6 +44,55 @@ impl Requantize for FixedPoint<'_> {
         // SMMLAR and SSAT where the core has them, else their models; `fixed_point` says the same.
         let code = ssat8(smmlar(acc, multiplier, i32::from(self.zero_point)));
         clamp(code, self.min, self.max)
+    }
+
+    #[inline(always)]
+    fn requantize_channels(&self, channel: usize, sums: &[i32], biases: &[i32], codes: &mut [i8]) {
+        let multipliers = self.multipliers.get(channel..).unwrap_or_default();
+        let zero_point = i32::from(self.zero_point);
+        let [min, max] = [i32::from(self.min), i32::from(self.max)];
+        if self.min == i8::MIN && self.max == i8::MAX {
+            scale(sums, biases, multipliers, codes, |sum, multiplier| {
+                ssat8(smmlar(sum, multiplier, zero_point))
+            });
+        } else {
+            scale(sums, biases, multipliers, codes, |sum, multiplier| {
+                smmlar(sum, multiplier, zero_point).min(max).max(min) as i8
+            });
+        }
+    }
+}
+
+/// `code(sum + bias, multiplier)` of each channel, by fours so that the loop unrolls.
+#[inline(always)]
+fn scale(
+    sums: &[i32],
+    biases: &[i32],
+    multipliers: &[i32],
+    codes: &mut [i8],
+    code: impl Fn(i32, i32) -> i8,
+) {
+    let len = codes.len().min(sums.len()).min(biases.len()).min(multipliers.len());
+    let (Some(sums), Some(biases), Some(multipliers), Some(codes)) =
+        (sums.get(..len), biases.get(..len), multipliers.get(..len), codes.get_mut(..len))
+    else {
+        return;
+    };
+    let [sums, biases, multipliers] = [sums, biases, multipliers].map(<[i32]>::as_chunks::<4>);
+    let (fours, tail) = codes.as_chunks_mut::<4>();
+    for (((codes, sums), biases), multipliers) in
+        fours.iter_mut().zip(sums.0).zip(biases.0).zip(multipliers.0)
+    {
+        for (((to, sum), bias), multiplier) in
+            codes.iter_mut().zip(sums).zip(biases).zip(multipliers)
+        {
+            *to = code(sum.wrapping_add(*bias), *multiplier);
+        }
+    }
+    for (((to, sum), bias), multiplier) in
+        tail.iter_mut().zip(sums.1).zip(biases.1).zip(multipliers.1)
+    {
+        *to = code(sum.wrapping_add(*bias), *multiplier);
     }
 }
 

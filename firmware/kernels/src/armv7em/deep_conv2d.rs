@@ -1,7 +1,9 @@
 //! Convolution with many input channels: a patch of halfwords and tiles of two positions by four channels.
 
 use crate::geometry::{Shape, Window};
-use crate::intrin::{Chunk, DeepTile, chunks_mut, deep_tile, sxtb16, sxtb16_ror8};
+use crate::intrin::{
+    BLOCKS, Chunk, DeepSums as Sums, DeepTile, chunks_mut, deep_tile, sxtb16, sxtb16_ror8,
+};
 use crate::packed::{PackedConv2d, deep_fits, deep_patch_size, deep_words_of_four};
 use crate::requantize::Requantize;
 
@@ -41,78 +43,73 @@ fn convolve<R: Requantize>(
     let frame = Frame::of(layer, pooled);
     let Shape { w, c, .. } = layer.output;
     let pixels_at_once = if pooled { 1 } else { 2 };
+    let mut sums = [[0; CHANNELS]; 2];
     for (y, row) in output.chunks_exact_mut((w * c).max(1)).enumerate() {
         for (x, pixels) in row.chunks_mut((pixels_at_once * c).max(1)).enumerate() {
             frame.fill(input, [y, x], patch);
             if pooled {
-                largest_positions(layer, tile, &frame, patch, pixels);
+                largest_positions(layer, tile, &frame, patch, &mut sums, pixels);
             } else {
-                both_positions(layer, tile, patch, pixels);
+                both_positions(layer, tile, patch, &mut sums, pixels);
             }
         }
     }
 }
 
+/// Channels whose sums wait on the stack to be requantized.
+const CHANNELS: usize = 4 * BLOCKS;
+
 /// The output pixel whose pool covers the patch.
+#[inline(always)]
 fn largest_positions<R: Requantize>(
     layer: &PackedConv2d<'_, R>,
     tile: DeepTile,
     frame: &Frame,
     patch: &[Chunk],
+    sums: &mut Sums,
     pixel: &mut [i8],
 ) {
-    let filters = layer.weights.as_chunks::<8>().0.chunks_exact(chunks_of_four(layer));
-    let blocks = pixel.chunks_mut(4).zip(filters).zip(layer.bias.chunks(4));
+    let chunks = chunks_of_four(layer);
+    let filters = layer.weights.as_chunks::<8>().0;
     let row_step = layer.window.stride[0] * frame.row_len;
-    let mut channel = 0;
-    for ((codes, weights), biases) in blocks {
-        let mut largest = [i32::MIN; 4];
+    let groups = pixel.chunks_mut(CHANNELS).zip(layer.bias.chunks(CHANNELS));
+    for (group, (codes, biases)) in groups.enumerate() {
+        let weights = filters.get(group * BLOCKS * chunks..).unwrap_or_default();
+        let mut largest = [i32::MIN; CHANNELS];
         for row in 0..layer.pool.kernel[0] {
-            let patch = patch.get(row * row_step..).unwrap_or_default();
-            let Some([left, right]) = tile(patch, weights) else { return };
+            tile(patch.get(row * row_step..).unwrap_or_default(), weights, chunks, sums);
+            let [left, right] = &*sums;
             for ((largest, left), right) in largest.iter_mut().zip(left).zip(right) {
-                *largest = (*largest).max(left).max(right);
+                *largest = (*largest).max(*left).max(*right);
             }
         }
-        finish(layer, &mut channel, codes, largest, biases);
+        layer.requantize.requantize_channels(group * CHANNELS, &largest, biases, codes);
     }
 }
 
 /// The two output pixels, or the last one of a row, whose windows lie on the patch.
+#[inline(always)]
 fn both_positions<R: Requantize>(
     layer: &PackedConv2d<'_, R>,
     tile: DeepTile,
     patch: &[Chunk],
+    sums: &mut Sums,
     pixels: &mut [i8],
 ) {
-    let filters = layer.weights.as_chunks::<8>().0.chunks_exact(chunks_of_four(layer));
-    let (left, right) = pixels.split_at_mut_checked(layer.output.c).unwrap_or_default();
-    // The right pixel is missing after a row of odd length.
-    let mut rights = right.chunks_mut(4);
-    let blocks = left.chunks_mut(4).zip(filters).zip(layer.bias.chunks(4));
-    let mut channel = 0;
-    for ((left, weights), biases) in blocks {
-        let Some([left_sums, right_sums]) = tile(patch, weights) else { return };
-        let mut channel_again = channel;
-        finish(layer, &mut channel, left, left_sums, biases);
-        if let Some(right) = rights.next() {
-            finish(layer, &mut channel_again, right, right_sums, biases);
+    let chunks = chunks_of_four(layer);
+    let filters = layer.weights.as_chunks::<8>().0;
+    for (group, biases) in layer.bias.chunks(CHANNELS).enumerate() {
+        let weights = filters.get(group * BLOCKS * chunks..).unwrap_or_default();
+        tile(patch, weights, chunks, sums);
+        let channel = group * CHANNELS;
+        let mut rest = &mut *pixels;
+        for sums in sums.iter() {
+            let Some((pixel, after)) = rest.split_at_mut_checked(layer.output.c) else { break };
+            rest = after;
+            let codes = pixel.get_mut(channel..).unwrap_or_default();
+            let codes = codes.get_mut(..biases.len()).unwrap_or_default();
+            layer.requantize.requantize_channels(channel, sums, biases, codes);
         }
-    }
-}
-
-/// Adds the biases of up to four channels to their sums and writes the codes.
-#[inline(always)]
-fn finish<R: Requantize>(
-    layer: &PackedConv2d<'_, R>,
-    channel: &mut usize,
-    codes: &mut [i8],
-    sums: [i32; 4],
-    biases: &[i32],
-) {
-    for ((code, sum), bias) in codes.iter_mut().zip(sums).zip(biases) {
-        *code = layer.requantize.requantize(sum.wrapping_add(*bias), *channel);
-        *channel += 1;
     }
 }
 
@@ -143,60 +140,63 @@ impl Frame {
             window: Window { kernel, stride, dilation: [1, 1], padding: layer.window.padding },
             input: layer.input,
             zero_point: layer.input_zero_point,
-            row_len: (kernel[1] * layer.input.c.div_ceil(8)).max(1),
+            row_len: kernel[1] * layer.input.c.div_ceil(8),
         }
     }
 
     /// Fills `patch` with the input at position `[y, x]` of the frame.
     fn fill(&self, input: &[i8], [y, x]: [usize; 2], patch: &mut [Chunk]) {
         let Shape { h, w, c } = self.input;
-        let rows = self.window.rows_inside(y, h);
-        let columns = self.window.columns_inside(x, w);
+        let [rows, columns] = [self.window.rows_inside(y, h), self.window.columns_inside(x, w)];
         let [kernel_h, kernel_w] = self.window.kernel;
-        let padding = halfwords([self.zero_point; 8]);
-        for (tap_y, patch_row) in patch.chunks_exact_mut(self.row_len).take(kernel_h).enumerate() {
-            let Some(row) = rows.reads(tap_y, 1) else {
-                patch_row.fill(padding);
-                continue;
-            };
-            let first = (row * w + columns.start) * c;
-            let pixels = input.get(first..).unwrap_or_default();
-            for (chunk, patch_chunk) in patch_row.chunks_exact_mut(kernel_w.max(1)).enumerate() {
+        let patch = patch.get_mut(..kernel_h * self.row_len).unwrap_or_default();
+        if [rows.count, columns.count] != self.window.kernel {
+            let [low, high] = [[self.zero_point; 4]; 2];
+            patch.fill(halfwords(&low, &high));
+        }
+        let first = (rows.start * w + columns.start) * c;
+        let input_rows = input.get(first..).unwrap_or_default().chunks((w * c).max(1));
+        let patch_rows =
+            patch.chunks_exact_mut(self.row_len.max(1)).skip(rows.first).take(rows.count);
+        for (patch_row, pixels) in patch_rows.zip(input_rows) {
+            for (chunk, to) in patch_row.chunks_exact_mut(kernel_w.max(1)).enumerate() {
+                let to = to.get_mut(columns.first..columns.first + columns.count);
                 let pixels = pixels.get(chunk * 8..).unwrap_or_default();
-                let (before, on_map) = split(patch_chunk, columns.first);
-                let (on_map, after) = split(on_map, columns.count);
-                before.fill(padding);
-                after.fill(padding);
-                for (to, pixel) in on_map.iter_mut().zip(pixels.chunks(c.max(1))) {
-                    *to = halfwords(eight_channels(pixel, c - (chunk * 8).min(c)));
+                let left = c.wrapping_sub(chunk * 8);
+                if left >= 8 {
+                    copy_whole(pixels, c, to.unwrap_or_default());
+                } else {
+                    copy_tail(pixels, c, left, to.unwrap_or_default());
                 }
             }
         }
     }
 }
 
-fn split<T>(slice: &mut [T], at: usize) -> (&mut [T], &mut [T]) {
-    slice.split_at_mut_checked(at).unwrap_or_default()
-}
-
-/// The first eight of the `left` channels that start at `pixel`, filled up with 0; their weights are 0.
+/// Eight channels of neighbouring pixels, each `step` codes after the last.
 #[inline(always)]
-fn eight_channels(pixel: &[i8], left: usize) -> [i8; 8] {
-    match pixel.first_chunk::<8>() {
-        Some(channels) if left >= 8 => *channels,
-        _ => {
-            let mut channels = [0; 8];
-            for (to, from) in channels.iter_mut().zip(pixel).take(left) {
-                *to = *from;
-            }
-            channels
+fn copy_whole(pixels: &[i8], step: usize, chunks: &mut [Chunk]) {
+    for (chunk, pixel) in chunks.iter_mut().zip(pixels.chunks(step.max(1))) {
+        if let [low, high, ..] = pixel.as_chunks::<4>().0 {
+            *chunk = halfwords(low, high);
         }
     }
 }
 
+/// The last `left` channels of neighbouring pixels, filled up with 0; their weights are 0.
+fn copy_tail(pixels: &[i8], step: usize, left: usize, chunks: &mut [Chunk]) {
+    for (chunk, pixel) in chunks.iter_mut().zip(pixels.chunks(step.max(1))) {
+        let mut channels = [0; 8];
+        for (to, from) in channels.iter_mut().zip(pixel).take(left) {
+            *to = *from;
+        }
+        let [a, b, c, d, e, f, g, h] = channels;
+        *chunk = halfwords(&[a, b, c, d], &[e, f, g, h]);
+    }
+}
+
 #[inline(always)]
-fn halfwords(codes: [i8; 8]) -> Chunk {
-    let [a, b, c, d, e, f, g, h] = codes.map(|code| code as u8);
-    let [low, high] = [u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])];
+fn halfwords(low: &[i8; 4], high: &[i8; 4]) -> Chunk {
+    let [low, high] = [low, high].map(|codes| u32::from_le_bytes(codes.map(|code| code as u8)));
     [sxtb16(low), sxtb16_ror8(low), sxtb16(high), sxtb16_ror8(high)]
 }

@@ -19,28 +19,17 @@ pub fn dense<R: Requantize>(layer: &PackedDense<'_, R>, input: &[i8], output: &m
     let mut channel = 0;
     for (codes, weights) in codes.chunks_exact_mut(8).zip(eights.chunks_exact(steps.max(1))) {
         let sums = tile_with_tail(input, weights);
-        finish(layer, &sums, &mut channel, codes);
+        let biases = layer.bias.get(channel..).unwrap_or_default();
+        layer.requantize.requantize_channels(channel, &sums, biases, codes);
+        channel += 8;
     }
     let (pairs, _) =
         layer.weights.get(in_eights * steps * 32..).unwrap_or_default().as_chunks::<8>();
     for (codes, weights) in rest.chunks_mut(2).zip(pairs.chunks_exact(steps.max(1))) {
         let sums = pair_with_tail(input, weights);
-        finish(layer, &sums, &mut channel, codes);
-    }
-}
-
-/// Adds the biases to some sums and writes their codes.
-#[inline(always)]
-fn finish<R: Requantize>(
-    layer: &PackedDense<'_, R>,
-    sums: &[i32],
-    channel: &mut usize,
-    codes: &mut [i8],
-) {
-    let biases = layer.bias.get(*channel..).unwrap_or_default();
-    for ((code, sum), bias) in codes.iter_mut().zip(sums).zip(biases) {
-        *code = layer.requantize.requantize(sum.wrapping_add(*bias), *channel);
-        *channel += 1;
+        let biases = layer.bias.get(channel..).unwrap_or_default();
+        layer.requantize.requantize_channels(channel, &sums, biases, codes);
+        channel += 2;
     }
 }
 

@@ -1,12 +1,14 @@
 //! Convolution with few input channels: the taps of four positions, then all channels by pairs.
 
 use crate::geometry::Shape;
-use crate::intrin::{ShallowTile, Taps, shallow_tile, taps_mut};
+use crate::intrin::{
+    PAIRS, ShallowSums as Sums, ShallowTile, Taps, gather, halfwords_mut, shallow_tile, taps_mut,
+};
 use crate::packed::{PackedConv2d, shallow_fits};
 use crate::requantize::Requantize;
 
-/// Channel pairs whose results wait on the stack to be requantized.
-const PAIRS: usize = 8;
+/// Channels whose sums wait on the stack to be requantized.
+const CHANNELS: usize = 2 * PAIRS;
 
 /// As [`crate::packed::shallow_conv2d()`].
 ///
@@ -44,13 +46,15 @@ fn convolve<R: Requantize>(
     // The lane of a last odd tap meets a weight of 0, whatever it holds.
     let Shape { w, c, .. } = layer.output;
     let pixels_at_once = if pooled { 1 } else { 4 };
+    let mut sums = [[0; CHANNELS]; 4];
     for (y, row) in output.chunks_exact_mut((w * c).max(1)).enumerate() {
         for (x, pixels) in row.chunks_mut((pixels_at_once * c).max(1)).enumerate() {
             fill(layer, input, positions(layer, pooled, [y, x]), patch);
             if pooled {
-                largest_positions(layer, tile, patch, pixels);
+                let [largest, ..] = &mut sums;
+                largest_positions(layer, tile, patch, largest, pixels);
             } else {
-                all_positions(layer, tile, patch, pixels);
+                all_positions(layer, tile, patch, &mut sums, pixels);
             }
         }
     }
@@ -68,57 +72,55 @@ fn positions<R>(layer: &PackedConv2d<'_, R>, pooled: bool, [y, x]: [usize; 2]) -
 }
 
 /// The output pixel whose pool covers the four positions.
+#[inline(always)]
 fn largest_positions<R: Requantize>(
     layer: &PackedConv2d<'_, R>,
     tile: ShallowTile,
     patch: &[Taps],
+    largest: &mut [i32; CHANNELS],
     pixel: &mut [i8],
 ) {
-    let blocks = pixel.chunks_mut(2 * PAIRS).zip(layer.bias.chunks(2 * PAIRS));
-    let filters = layer.weights.chunks((PAIRS * patch.len()).max(1));
-    let mut channel = 0;
-    for ((codes, biases), weights) in blocks.zip(filters) {
-        let mut largest = [[0; 2]; PAIRS];
-        (tile.largest)(patch, weights, &mut largest);
-        for ((code, largest), bias) in codes.iter_mut().zip(largest.as_flattened()).zip(biases) {
-            *code = layer.requantize.requantize(largest.wrapping_add(*bias), channel);
-            channel += 1;
-        }
+    let groups = pixel.chunks_mut(CHANNELS).zip(layer.bias.chunks(CHANNELS));
+    for (group, (codes, biases)) in groups.enumerate() {
+        let weights = layer.weights.get(group * PAIRS * patch.len()..).unwrap_or_default();
+        (tile.largest)(patch, weights, largest);
+        layer.requantize.requantize_channels(group * CHANNELS, largest, biases, codes);
     }
 }
 
 /// The four output pixels, or what is left of a row, of the four positions.
+#[inline(always)]
 fn all_positions<R: Requantize>(
     layer: &PackedConv2d<'_, R>,
     tile: ShallowTile,
     patch: &[Taps],
+    sums: &mut Sums,
     pixels: &mut [i8],
 ) {
-    let filters = layer.weights.chunks((PAIRS * patch.len()).max(1));
-    for (block, weights) in filters.enumerate() {
-        let mut sums = [[0; 8]; PAIRS];
-        (tile.all)(patch, weights, &mut sums);
-        let start = block * 2 * PAIRS;
-        let biases = layer.bias.get(start..).unwrap_or_default();
-        for (position, pixel) in pixels.chunks_exact_mut(layer.output.c.max(1)).enumerate() {
-            let codes = pixel.get_mut(start..).unwrap_or_default();
-            // Sums of a stand before those of b: every fourth from the position on.
-            let sums = sums.as_flattened().iter().skip(position).step_by(4);
-            for (lane, ((code, sum), bias)) in codes.iter_mut().zip(sums).zip(biases).enumerate() {
-                *code = layer.requantize.requantize(sum.wrapping_add(*bias), start + lane);
-            }
+    for (group, biases) in layer.bias.chunks(CHANNELS).enumerate() {
+        let weights = layer.weights.get(group * PAIRS * patch.len()..).unwrap_or_default();
+        (tile.all)(patch, weights, sums);
+        let channel = group * CHANNELS;
+        let mut rest = &mut *pixels;
+        for sums in sums.iter() {
+            let Some((pixel, after)) = rest.split_at_mut_checked(layer.output.c) else { break };
+            rest = after;
+            let codes = pixel.get_mut(channel..).unwrap_or_default();
+            let codes = codes.get_mut(..biases.len()).unwrap_or_default();
+            layer.requantize.requantize_channels(channel, sums, biases, codes);
         }
     }
 }
 
-/// Fills `patch` with the taps at four positions; one beyond the map's last column is left as it is.
+/// Fills `patch` with the taps at four positions; one beyond the map's last column gets padding.
+#[inline(always)]
 fn fill<R>(
     layer: &PackedConv2d<'_, R>,
     input: &[i8],
     positions: [[usize; 2]; 4],
     patch: &mut [Taps],
 ) {
-    let Shape { h, w, .. } = layer.input;
+    let Shape { h, w, c } = layer.input;
     let window = &layer.window;
     let whole = |[y, x]: [usize; 2]| {
         let [rows, columns] = [window.rows_inside(y, h), window.columns_inside(x, w)];
@@ -126,74 +128,64 @@ fn fill<R>(
     };
     let [first, .., last] = positions;
     if window.dilation == [1, 1] && whole(first) && whole(last) {
-        fill_inside(layer, input, positions, patch);
+        let starts = positions.map(|[y, x]| {
+            // Not below 0: the whole window is on the map.
+            let row = (y * window.stride[0]).wrapping_sub(window.padding.top);
+            let column = (x * window.stride[1]).wrapping_sub(window.padding.left);
+            row.wrapping_mul(w).wrapping_add(column).wrapping_mul(c)
+        });
+        gather(input, starts, [window.kernel[0], window.kernel[1] * c, w * c], patch);
     } else {
         for (index, position) in positions.into_iter().enumerate() {
-            fill_clipped(layer, input, position, index, patch);
+            let halfwords = halfwords_mut(patch).get_mut(2 * index..).unwrap_or_default();
+            fill_clipped(layer, input, position, halfwords);
         }
     }
 }
 
-/// As [`fill`] where all taps are on the map and side by side.
-fn fill_inside<R>(
-    layer: &PackedConv2d<'_, R>,
-    input: &[i8],
-    positions: [[usize; 2]; 4],
-    patch: &mut [Taps],
-) {
-    let Shape { w, c: channels, .. } = layer.input;
-    let window = &layer.window;
-    let starts = positions.map(|[y, x]| {
-        // Not below 0: the whole window is on the map.
-        let row = y * window.stride[0] - window.padding.top;
-        let column = x * window.stride[1] - window.padding.left;
-        (row * w + column) * channels
-    });
-    let row_len = window.kernel[1] * channels;
-    let mut tap = 0;
-    for row in 0..window.kernel[0] {
-        let [a, b, c, d] = starts.map(|start| {
-            let start = start + row * w * channels;
-            input.get(start..start + row_len).unwrap_or_default()
-        });
-        for (((a, b), c), d) in a.iter().zip(b).zip(c).zip(d) {
-            if let Some(Taps([to_a, to_b, to_c, to_d])) = patch.get_mut(tap / 2) {
-                to_a[tap % 2] = i16::from(*a);
-                to_b[tap % 2] = i16::from(*b);
-                to_c[tap % 2] = i16::from(*c);
-                to_d[tap % 2] = i16::from(*d);
-            }
-            tap += 1;
-        }
+/// Where the next tap of one position goes: to the second half of a word, then to the next word of the
+/// position, which lies behind those of the three others.
+struct Place {
+    at: usize,
+    step: usize,
+}
+
+impl Place {
+    const START: Self = Self { at: 0, step: 1 };
+
+    #[inline(always)]
+    fn next(&mut self) -> usize {
+        let at = self.at;
+        self.at += self.step;
+        self.step = 8 - self.step;
+        at
     }
 }
 
-/// Fills the taps of one position, some of which are on the padding.
+/// Fills the taps of one position, some of which are on the padding; `halfwords` start with its first.
 fn fill_clipped<R>(
     layer: &PackedConv2d<'_, R>,
     input: &[i8],
     [y, x]: [usize; 2],
-    index: usize,
-    patch: &mut [Taps],
+    halfwords: &mut [i16],
 ) {
     let Shape { h, w, c } = layer.input;
     let window = &layer.window;
     let [rows, columns] = [window.rows_inside(y, h), window.columns_inside(x, w)];
-    let mut tap = 0;
+    let mut place = Place::START;
+    let mut put = |code: i8| {
+        if let Some(to) = halfwords.get_mut(place.next()) {
+            *to = i16::from(code);
+        }
+    };
     for tap_y in 0..window.kernel[0] {
-        let row = rows.reads(tap_y, window.dilation[0]);
+        let row = rows.reads(tap_y, window.dilation[0]).and_then(|row| input.get(row * w * c..));
         for tap_x in 0..window.kernel[1] {
-            let pixel = match (row, columns.reads(tap_x, window.dilation[1])) {
-                (Some(row), Some(column)) => input.get((row * w + column) * c..),
-                _ => None,
-            };
-            for channel in 0..c {
-                let code = pixel.and_then(|pixel| pixel.get(channel).copied());
-                let code = i16::from(code.unwrap_or(layer.input_zero_point));
-                if let Some(taps) = patch.get_mut(tap / 2).and_then(|taps| taps.0.get_mut(index)) {
-                    taps[tap % 2] = code;
-                }
-                tap += 1;
+            let column = columns.reads(tap_x, window.dilation[1]);
+            let pixel = row.zip(column).and_then(|(row, column)| row.get(column * c..)?.get(..c));
+            match pixel {
+                Some(pixel) => pixel.iter().for_each(|code| put(*code)),
+                None => (0..c).for_each(|_| put(layer.input_zero_point)),
             }
         }
     }

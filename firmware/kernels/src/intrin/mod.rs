@@ -7,13 +7,15 @@
 
 mod deep_tile;
 mod dense_tile;
+mod gather;
 mod instructions;
 pub mod model;
 mod shallow_tile;
 mod words;
 
-pub(crate) use deep_tile::{Chunk, DeepTile, deep_tile};
+pub(crate) use deep_tile::{BLOCKS, Chunk, DeepTile, Sums as DeepSums, deep_tile};
 pub(crate) use dense_tile::dense_tile;
+pub(crate) use gather::gather;
 pub use instructions::{smlad, smmlar, ssat8, sxtb16, sxtb16_ror8};
-pub(crate) use shallow_tile::{ShallowTile, Taps, shallow_tile};
-pub(crate) use words::{chunks_mut, taps_mut};
+pub(crate) use shallow_tile::{PAIRS, ShallowTile, Sums as ShallowSums, Taps, shallow_tile};
+pub(crate) use words::{chunks_mut, halfwords_mut, taps_mut};

@@ -1,14 +1,19 @@
 //! Four positions of a convolution with few input channels, for any number of channel pairs.
 
-/// Two neighbouring taps at each of four positions: `[[first, second]; 4]`, read as words.
+/// Two neighbouring taps at each of four positions: first and second of each position, read as words.
 #[derive(Clone, Copy)]
 #[repr(C, align(4))]
-pub(crate) struct Taps(pub [[i16; 2]; 4]);
+pub(crate) struct Taps(pub [i16; 8]);
+
+/// Channel pairs that a kernel computes in one call, at most.
+pub(crate) const PAIRS: usize = 16;
+
+/// The sums of neighbouring channels at each of four positions.
+pub(crate) type Sums = [[i32; 2 * PAIRS]; 4];
 
 /// Kernels for patches of one number of words.
 ///
-/// Both multiply four positions with the filters of channel pairs `(a, b)` and write as many results as
-/// `weights` has filters or the results have places, whichever are less.
+/// Both multiply four positions with the filters of up to [`PAIRS`] channel pairs `(a, b)`.
 ///
 /// ```text
 /// for each channel pair:
@@ -20,14 +25,14 @@ pub(crate) struct Taps(pub [[i16; 2]; 4]);
 /// ```
 #[derive(Clone, Copy)]
 pub(crate) struct ShallowTile {
-    /// `[a0, a1, a2, a3, b0, b1, b2, b3]` for each pair.
+    /// All sums.
     ///
-    /// Cost: 12 instructions a word (16 multiplications), 16 a pair, about 25 a call.
-    pub all: fn(patch: &[Taps], weights: &[i32], sums: &mut [[i32; 8]]),
-    /// The largest of the positions only, `[a, b]` for each pair.
+    /// Cost: 12 instructions a word (16 multiplications), 20 a pair, about 25 a call.
+    pub all: fn(patch: &[Taps], weights: &[i32], sums: &mut Sums),
+    /// The largest sums of the positions only.
     ///
-    /// Cost: 12 instructions a word, 29 a pair, about 25 a call.
-    pub largest: fn(patch: &[Taps], weights: &[i32], largest: &mut [[i32; 2]]),
+    /// Cost: 12 instructions a word, 30 a pair, about 25 a call.
+    pub largest: fn(patch: &[Taps], weights: &[i32], largest: &mut [i32; 2 * PAIRS]),
 }
 
 /// The kernels for patches of `words` words; `None` if there are none.
@@ -49,52 +54,49 @@ struct Tile<const WORDS: usize>;
 impl<const WORDS: usize> Tile<WORDS> {
     const KERNELS: ShallowTile = ShallowTile { all: Self::all, largest: Self::largest };
 
-    fn all(patch: &[Taps], weights: &[i32], sums: &mut [[i32; 8]]) {
-        let Some(patch) = patch.first_chunk::<WORDS>() else { return };
-        let filters = weights.as_chunks::<WORDS>().0;
-        let pairs = filters.len().min(sums.len());
-        let (Some(filters), Some(sums)) = (filters.get(..pairs), sums.get_mut(..pairs)) else {
-            return;
-        };
-        if pairs == 0 {
-            return;
-        }
+    fn all(patch: &[Taps], weights: &[i32], sums: &mut Sums) {
+        let Some((patch, filters)) = Self::operands(patch, weights) else { return };
         #[cfg(not(native_dsp))]
-        for (filter, sums) in filters.iter().zip(sums) {
-            *sums = model(patch, filter);
+        for (pair, filter) in filters.iter().enumerate() {
+            for (sums, [a, b]) in sums.iter_mut().zip(model(patch, filter)) {
+                sums[2 * pair] = a;
+                sums[2 * pair + 1] = b;
+            }
         }
         #[cfg(native_dsp)]
         {
             let range = filters.as_ptr_range();
-            // SAFETY: one or more filters and as many places for sums, which is all that the kernel reads
-            // and writes. `native_dsp` is set only for targets with the DSP extension.
-            unsafe { Self::all_kernel(patch, range.start, range.end, sums.as_mut_ptr()) };
+            // SAFETY: one to `PAIRS` filters, the patch of their length, and places for `PAIRS` pairs: all
+            // that the kernel reads and writes. `native_dsp` is set only for targets with the DSP
+            // extension.
+            unsafe { Self::all_kernel(patch, range.start, range.end, sums) };
         }
     }
 
-    fn largest(patch: &[Taps], weights: &[i32], largest: &mut [[i32; 2]]) {
-        let Some(patch) = patch.first_chunk::<WORDS>() else { return };
-        let filters = weights.as_chunks::<WORDS>().0;
-        let pairs = filters.len().min(largest.len());
-        let (Some(filters), Some(largest)) = (filters.get(..pairs), largest.get_mut(..pairs))
-        else {
-            return;
-        };
-        if pairs == 0 {
-            return;
-        }
+    fn largest(patch: &[Taps], weights: &[i32], largest: &mut [i32; 2 * PAIRS]) {
+        let Some((patch, filters)) = Self::operands(patch, weights) else { return };
         #[cfg(not(native_dsp))]
-        for (filter, largest) in filters.iter().zip(largest) {
-            let [a0, a1, a2, a3, b0, b1, b2, b3] = model(patch, filter);
-            *largest = [a0.max(a1).max(a2).max(a3), b0.max(b1).max(b2).max(b3)];
+        for (largest, filter) in largest.as_chunks_mut::<2>().0.iter_mut().zip(filters) {
+            let sums = model(patch, filter).into_iter();
+            *largest = sums.fold([i32::MIN; 2], |l, r| [l[0].max(r[0]), l[1].max(r[1])]);
         }
         #[cfg(native_dsp)]
         {
             let range = filters.as_ptr_range();
-            // SAFETY: one or more filters and as many places for results, which is all that the kernel
-            // reads and writes. `native_dsp` is set only for targets with the DSP extension.
-            unsafe { Self::largest_kernel(patch, range.start, range.end, largest.as_mut_ptr()) };
+            // SAFETY: as in `all`.
+            unsafe { Self::largest_kernel(patch, range.start, range.end, largest) };
         }
+    }
+
+    /// The patch and one to `PAIRS` whole filters.
+    #[inline(always)]
+    fn operands<'a>(
+        patch: &'a [Taps],
+        weights: &'a [i32],
+    ) -> Option<(&'a [Taps; WORDS], &'a [[i32; WORDS]])> {
+        let filters = weights.as_chunks::<WORDS>().0;
+        let filters = filters.get(..filters.len().min(PAIRS)).filter(|some| !some.is_empty())?;
+        Some((patch.first_chunk::<WORDS>()?, filters))
     }
 
     #[cfg(native_dsp)]
@@ -107,15 +109,14 @@ impl<const WORDS: usize> Tile<WORDS> {
     /// mixed and plain; plain sums in r4 to r7, mixed in r8 to r11; on the stack: end of the weights, `sums`.
     ///
     /// # Safety
-    /// `weights_end` is one or more filters after `weights`, `sums` has as many places; the target has the
-    /// DSP extension.
+    /// `weights_end` is one to `PAIRS` filters after `weights`; the target has the DSP extension.
     #[cfg(native_dsp)]
     #[unsafe(naked)]
     unsafe extern "C" fn all_kernel(
         patch: *const [Taps; WORDS],
         weights: *const [i32; WORDS],
         weights_end: *const [i32; WORDS],
-        sums: *mut [i32; 8],
+        sums: *mut Sums,
     ) {
         core::arch::naked_asm!(
             "push {{r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, lr}}",
@@ -147,8 +148,7 @@ impl<const WORDS: usize> Tile<WORDS> {
             "smlad r7, lr, r3, r7",
             ".endr",
             "sub r0, r0, #{patch_bytes}",
-            "ldr r12, [sp, #4]",
-            "ldr lr, [sp]",
+            "ldrd lr, r12, [sp]",
             "sub r8, r8, r4",
             "sub r9, r9, r5",
             "sub r10, r10, r6",
@@ -157,13 +157,17 @@ impl<const WORDS: usize> Tile<WORDS> {
             "asr r9, r9, #8",
             "asr r10, r10, #8",
             "asr r11, r11, #8",
-            "stm r12!, {{r4, r5, r6, r7, r8, r9, r10, r11}}",
+            "strd r5, r9, [r12, #{position}]",
+            "strd r6, r10, [r12, #2 * {position}]",
+            "strd r7, r11, [r12, #3 * {position}]",
+            "strd r4, r8, [r12], #8",
             "str r12, [sp, #4]",
             "cmp r1, lr",
             "bne 1b",
             "pop {{r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, pc}}",
             words_after_first = const Self::WORDS_AFTER_FIRST,
             patch_bytes = const Self::PATCH_BYTES,
+            position = const size_of::<[i32; 2 * PAIRS]>(),
         )
     }
 
@@ -177,7 +181,7 @@ impl<const WORDS: usize> Tile<WORDS> {
         patch: *const [Taps; WORDS],
         weights: *const [i32; WORDS],
         weights_end: *const [i32; WORDS],
-        largest: *mut [i32; 2],
+        largest: *mut [i32; 2 * PAIRS],
     ) {
         core::arch::naked_asm!(
             "push {{r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, lr}}",
@@ -209,8 +213,7 @@ impl<const WORDS: usize> Tile<WORDS> {
             "smlad r7, lr, r3, r7",
             ".endr",
             "sub r0, r0, #{patch_bytes}",
-            "ldr r12, [sp, #4]",
-            "ldr lr, [sp]",
+            "ldrd lr, r12, [sp]",
             "sub r8, r8, r4",
             "sub r9, r9, r5",
             "sub r10, r10, r6",
@@ -245,22 +248,25 @@ impl<const WORDS: usize> Tile<WORDS> {
     }
 }
 
+/// `[a, b]` at each position.
 #[cfg(not(native_dsp))]
-fn model(patch: &[Taps], filter: &[i32]) -> [i32; 8] {
+fn model(patch: &[Taps], filter: &[i32]) -> [[i32; 2]; 4] {
     use super::model::{smlad, sxtb16};
 
     let mut plain = [0; 4];
     let mut mixed = [0; 4];
     for (taps, word) in patch.iter().zip(filter) {
         let word = *word as u32;
-        for (([first, second], plain), mixed) in taps.0.iter().zip(&mut plain).zip(&mut mixed) {
+        let positions = taps.0.as_chunks::<2>().0;
+        for (([first, second], plain), mixed) in positions.iter().zip(&mut plain).zip(&mut mixed) {
             let x = u32::from(*second as u16) << 16 | u32::from(*first as u16);
             *plain = smlad(sxtb16(word), x, *plain);
             *mixed = smlad(word, x, *mixed);
         }
     }
-    let [a0, a1, a2, a3] = plain;
-    let [mix0, mix1, mix2, mix3] = mixed;
-    let b = |mix: i32, a: i32| mix.wrapping_sub(a) >> 8;
-    [a0, a1, a2, a3, b(mix0, a0), b(mix1, a1), b(mix2, a2), b(mix3, a3)]
+    let mut sums = [[0; 2]; 4];
+    for ((sums, plain), mixed) in sums.iter_mut().zip(plain).zip(mixed) {
+        *sums = [plain, mixed.wrapping_sub(plain) >> 8];
+    }
+    sums
 }

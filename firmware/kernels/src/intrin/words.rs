@@ -16,3 +16,10 @@ pub(crate) fn taps_mut(bytes: &mut [i8]) -> &mut [Taps] {
     let (_, taps, _) = unsafe { bytes.align_to_mut::<Taps>() };
     taps
 }
+
+/// All taps one after the other.
+pub(crate) fn halfwords_mut(taps: &mut [Taps]) -> &mut [i16] {
+    // SAFETY: `Taps` is eight i16 and nothing else.
+    let (_, halfwords, _) = unsafe { taps.align_to_mut::<i16>() };
+    halfwords
+}

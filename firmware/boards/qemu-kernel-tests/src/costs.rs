@@ -1,0 +1,115 @@
+//! What the layers of the seed CNN cost, held to their budgets.
+
+use crate::cases::{Convolution, FullyConnected, Kind};
+use crate::timer::Timer;
+use alloc::vec;
+use core::hint::black_box;
+use cortex_m_semihosting::hprintln;
+use thumbnet_kernels::geometry::{Padding, Shape, Window};
+use thumbnet_kernels::packed::{
+    PackedDense, deep_scratch_bytes, pack_dense, shallow_scratch_bytes,
+};
+use thumbnet_kernels::portable::{DepthwiseConv2d, MaxPool2d};
+use thumbnet_kernels::requantize::FixedPoint;
+use thumbnet_kernels::{Backend, Native};
+
+/// Measures and prints; panics where a layer costs more than its budget.
+pub fn of_the_seed_cnn() {
+    let peripherals = cortex_m::Peripherals::take().expect("taken once");
+    let mut timer = Timer::new(peripherals.SYST);
+    let [window, pool] = [Window::square(3, 1), Window::square(2, 2)];
+
+    let conv1 = layer(1, Shape::new(28, 28, 1), 32, window, pool);
+    let conv1 = convolution(&mut timer, "conv1 3x3 1->32 + pool", &conv1, Kind::Shallow);
+    let conv2 = layer(2, Shape::new(13, 13, 32), 64, window, pool);
+    let conv2 = convolution(&mut timer, "conv2 3x3 32->64 + pool", &conv2, Kind::Deep);
+    let dense1 = dense(&mut timer, "dense 1600->64", 1600, 64);
+    let dense2 = dense(&mut timer, "dense 64->10", 64, 10);
+    let sum = conv1 + conv2 + dense1 + dense2;
+    hprintln!("seed CNN: {} instructions", sum);
+
+    let padding = Padding { top: 1, left: 1, bottom: 1, right: 1 };
+    let same = Window { padding, ..window };
+    let case = layer(3, Shape::new(24, 24, 16), 32, Window::UNIT, Window::UNIT);
+    convolution(&mut timer, "pointwise 24x24 16->32", &case, Kind::Deep);
+    let case = layer(4, Shape::new(32, 32, 3), 16, same, Window::UNIT);
+    convolution(&mut timer, "conv 3x3 3->16 @32x32", &case, Kind::Shallow);
+    let case = layer(5, Shape::new(32, 32, 16), 16, same, Window::UNIT);
+    convolution(&mut timer, "conv 3x3 16->16 @32x32", &case, Kind::Deep);
+    depthwise(&mut timer, same);
+    max_pool(&mut timer);
+
+    assert!(conv1 <= 400_000, "conv1 costs {conv1}");
+    assert!(conv2 <= 1_800_000, "conv2 costs {conv2}");
+    assert!(dense1 <= 130_000, "dense costs {dense1}");
+    assert!(sum <= 2_300_000, "the seed CNN costs {sum}");
+}
+
+/// A layer as a trained network has it: a ReLU is the saturation at the zero point.
+fn layer(seed: u64, input: Shape, oc: usize, window: Window, pool: Window) -> Convolution {
+    let case = Convolution::new(seed, input, oc, window, pool);
+    Convolution { clamp: [-128, 127], output_zero_point: -128, ..case }
+}
+
+fn convolution(timer: &mut Timer, name: &str, case: &Convolution, kind: Kind) -> u32 {
+    let weights = case.pack(kind);
+    let layer = case.packed(&weights);
+    let bytes = match kind {
+        Kind::Deep => deep_scratch_bytes(&case.window, &case.pool, case.input),
+        Kind::Shallow => shallow_scratch_bytes(&case.window, case.input),
+    };
+    let mut scratch = vec![[0_i8; 8]; bytes / 8];
+    let mut output = vec![0; layer.output.len()];
+    let cost = timer.measure(|| {
+        let scratch = scratch.as_flattened_mut();
+        match kind {
+            Kind::Deep => Native::deep_conv2d(&layer, &case.codes, scratch, &mut output),
+            Kind::Shallow => Native::shallow_conv2d(&layer, &case.codes, scratch, &mut output),
+        }
+    });
+    assert!(output == case.plain(), "{name} differs");
+    hprintln!("{}: {} instructions, {} bytes of scratch", name, cost, bytes);
+    cost
+}
+
+fn dense(timer: &mut Timer, name: &str, inputs: usize, outputs: usize) -> u32 {
+    let case = FullyConnected::new(4, inputs, outputs);
+    let weights = pack_dense(&case.weights, inputs).expect("small weights");
+    let layer = PackedDense { weights: &weights, bias: &case.bias, requantize: case.requantize() };
+    let mut output = vec![0; outputs];
+    let cost = timer.measure(|| Native::packed_dense(&layer, &case.codes, &mut output));
+    assert!(output == case.plain(), "{name} differs");
+    hprintln!("{}: {} instructions", name, cost);
+    cost
+}
+
+fn depthwise(timer: &mut Timer, window: Window) {
+    let shape = Shape::new(48, 48, 8);
+    let input = vec![3; shape.len()];
+    let mut output = vec![0; shape.len()];
+    let layer = DepthwiseConv2d {
+        input: shape,
+        output: shape,
+        window,
+        input_zero_point: -128,
+        weights: &[1; 72],
+        bias: &[0; 8],
+        requantize: FixedPoint { multipliers: &[1; 8], zero_point: 0, min: -128, max: 127 },
+    };
+    let cost = timer.measure(|| {
+        Native::depthwise_conv2d(black_box(&layer), black_box(&input), &mut output);
+    });
+    hprintln!("depthwise 3x3 48x48x8: {} instructions", cost);
+}
+
+fn max_pool(timer: &mut Timer) {
+    let input = Shape::new(26, 26, 32);
+    let output = Shape::new(13, 13, 32);
+    let layer = MaxPool2d { input, output, window: Window::square(2, 2) };
+    let codes = vec![3; input.len()];
+    let mut pooled = vec![0; output.len()];
+    let cost = timer.measure(|| {
+        Native::max_pool2d(black_box(&layer), black_box(&codes), &mut pooled);
+    });
+    hprintln!("max pool 2x2 26x26x32: {} instructions", cost);
+}

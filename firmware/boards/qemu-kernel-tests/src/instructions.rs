@@ -1,0 +1,42 @@
+//! Each instruction against its model.
+
+use crate::cases::Random;
+use thumbnet_kernels::intrin::{model, smlad, smmlar, ssat8, sxtb16, sxtb16_ror8};
+
+const EXTREMES: [u32; 10] = [
+    0,
+    1,
+    0xffff_ffff,
+    0x7fff_ffff,
+    0x8000_0000,
+    0x8000_8000,
+    0x7fff_7fff,
+    0x8080_8080,
+    0x7f7f_7f7f,
+    0x0000_8000,
+];
+
+/// Panics on the first difference.
+pub fn match_their_models() {
+    for a in EXTREMES {
+        for b in EXTREMES {
+            for c in EXTREMES {
+                check(a, b, c);
+            }
+        }
+    }
+    let mut random = Random::new(1);
+    for _ in 0..20_000 {
+        check(random.next(), random.next(), random.next());
+    }
+}
+
+fn check(a: u32, b: u32, c: u32) {
+    assert_eq!(smlad(a, b, c as i32), model::smlad(a, b, c as i32));
+    assert_eq!(sxtb16(a), model::sxtb16(a));
+    assert_eq!(sxtb16_ror8(a), model::sxtb16_ror8(a));
+    let [a, b, c] = [a as i32, b as i32, c as i32];
+    assert_eq!(smmlar(a, b, c), model::smmlar(a, b, c));
+    assert_eq!(ssat8(a), model::ssat8(a));
+    assert_eq!(ssat8(a >> 20), model::ssat8(a >> 20));
+}

@@ -1,0 +1,84 @@
+//! Runs the packed kernels on the emulated Cortex-M4: every case of the desktop's tests on the real
+//! instructions, then the layers of the seed CNN, whose costs it prints and holds to their budgets.
+//!
+//! `cargo run --release` in this folder; the exit status says whether all passed.
+#![no_std]
+#![no_main]
+
+#[cfg(not(target_os = "none"))]
+compile_error!(
+    "build in the folder firmware/boards/qemu-kernel-tests, whose .cargo/config.toml names the target"
+);
+
+extern crate alloc;
+
+#[path = "../../../kernels/tests/packed/cases.rs"]
+mod cases;
+mod costs;
+mod instructions;
+mod timer;
+
+use core::mem::MaybeUninit;
+use core::panic::PanicInfo;
+
+use cases::{Convolution, FullyConnected, Kind};
+use cortex_m_semihosting::debug::{self, EXIT_FAILURE, EXIT_SUCCESS};
+use cortex_m_semihosting::hprintln;
+use embedded_alloc::LlffHeap;
+use thumbnet_kernels::Native;
+
+#[global_allocator]
+static HEAP: LlffHeap = LlffHeap::empty();
+
+const HEAP_BYTES: usize = 1 << 20;
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    static mut MEMORY: [MaybeUninit<u8>; HEAP_BYTES] = [MaybeUninit::uninit(); HEAP_BYTES];
+    let start = MEMORY.as_mut_ptr() as usize;
+    // SAFETY: the entry function runs once, and nothing else uses this memory.
+    #[expect(unsafe_code, reason = "a heap starts from an address")]
+    unsafe {
+        HEAP.init(start, HEAP_BYTES);
+    }
+
+    instructions::match_their_models();
+    hprintln!("instructions match their models");
+    for kind in [Kind::Deep, Kind::Shallow] {
+        for seed in 0..150 {
+            let case = Convolution::random(seed, kind);
+            assert!(case.run::<Native>(kind) == case.plain(), "{kind:?} {seed}: {case:?}");
+        }
+        hprintln!("{:?} convolutions match", kind);
+    }
+    for seed in 0..100 {
+        let mut random = cases::Random::new(seed);
+        let case = FullyConnected::new(seed, 1 + random.below(90), 1 + random.below(40));
+        assert!(case.run::<Native>() == case.plain(), "dense {seed}: {case:?}");
+    }
+    hprintln!("dense layers match");
+    costs::of_the_seed_cnn();
+
+    exit(EXIT_SUCCESS)
+}
+
+/// Ends the emulator.
+fn exit(status: debug::ExitStatus) -> ! {
+    debug::exit(status);
+    loop {
+        cortex_m::asm::wfi();
+    }
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    hprintln!("{}", info);
+    exit(EXIT_FAILURE)
+}
+
+#[cortex_m_rt::exception]
+#[allow(unsafe_code, reason = "the runtime wants it so: who calls it, and how, is not Rust's")]
+unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
+    hprintln!("hard fault: {:?}", frame);
+    exit(EXIT_FAILURE)
+}
