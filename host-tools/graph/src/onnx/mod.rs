@@ -1,6 +1,7 @@
 //! ONNX files: the one reader and the one writer of the project.
 
 mod error;
+mod interface;
 mod labels;
 mod lower;
 mod metadata;
@@ -11,7 +12,8 @@ mod read;
 mod write;
 
 pub use error::{OnnxError, Place};
-pub use read::read;
+pub use interface::{Element, Interface, Numbers, Port};
+pub use read::{import, read};
 pub use write::write;
 
 /// How quantization is written.

@@ -1,6 +1,7 @@
 //! Reads an ONNX file.
 
 use super::error::OnnxError;
+use super::interface::Interface;
 use super::lower::lower;
 use super::preflight;
 use super::proto::ModelProto;
@@ -25,14 +26,22 @@ const DECODED_FLOOR: usize = 1 << 20;
 /// For every file that is not such a network, whatever its bytes, in time and memory of a small multiple of
 /// its size.
 pub fn read(bytes: &[u8], file: &str) -> Result<Int8Graph, OnnxError> {
+    import(bytes, file).map(|(graph, _)| graph)
+}
+
+/// As [`read`], and how the file's own input and output relate to the graph's codes.
+///
+/// # Errors
+/// As [`read`].
+pub fn import(bytes: &[u8], file: &str) -> Result<(Int8Graph, Interface), OnnxError> {
     let raw = raw_graph(decode(bytes, file)?, file, bytes.len())?;
-    let graph = lower(&raw)?;
+    let (graph, interface) = lower(&raw)?;
     graph.validate().map_err(|error| OnnxError::Interface {
         file: file.to_owned(),
         reason: error.to_string(),
         rewrite: "export the model again".to_owned(),
     })?;
-    Ok(graph)
+    Ok((graph, interface))
 }
 
 fn decode(bytes: &[u8], file: &str) -> Result<ModelProto, OnnxError> {

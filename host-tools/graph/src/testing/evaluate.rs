@@ -41,9 +41,10 @@ fn node_codes(graph: &Int8Graph, node: &Node<Int8Weights>, codes: &[Vec<i8>]) ->
             taps.filter_map(|at| Some(x.codes[at?])).max().unwrap_or(-128)
         }),
         Op::AveragePool2d(window) => over_windows(window, x.shape, output.shape, |taps| {
-            let steps = taps.flatten().map(|at| step(x, at)).sum::<i32>();
-            let mean = steps as f32 * x.format.scale / window.taps() as f32;
-            quantize(mean, output.format)
+            let values: Vec<f32> = taps.flatten().map(|at| real(x, at)).collect();
+            let whole = window.kernel == [x.shape.h, x.shape.w];
+            let sum = if whole { values.iter().sum() } else { column_sums(&values, window) };
+            quantize(sum / window.taps() as f32, output.format)
         }),
         Op::Add => {
             let y = map(1);
@@ -116,6 +117,16 @@ fn positions(window: &Window, input: Shape, made: Shape) -> Vec<Vec<Option<usize
         }
     }
     all
+}
+
+/// The sum of a window's columns' sums. onnxruntime 1.32 adds in this order, and row by row if the window is the
+/// whole map: found by trying, 0 of 25,216 bytes of a LeNet-5 differ.
+fn column_sums(values: &[f32], window: &Window) -> f32 {
+    let mut columns = vec![0.0; window.kernel[1]];
+    for (tap, value) in values.iter().enumerate() {
+        columns[tap % window.kernel[1]] += value;
+    }
+    columns.iter().sum()
 }
 
 fn step(map: Map<'_>, at: usize) -> i32 {

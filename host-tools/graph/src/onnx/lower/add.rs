@@ -1,9 +1,10 @@
-//! Element-wise sums of two maps.
+//! Element-wise sums: of two maps, or of a layer's result and a bias.
 
 use super::Lowering;
 use super::operands::Operand;
-use super::value::{Codes, Real, Value};
-use super::view::View;
+use super::value::{Codes, Pending, Real, Source, Value};
+use super::view::{Piece, View};
+use super::views::dims_of;
 use crate::onnx::error::OnnxError;
 use crate::onnx::raw::RawNode;
 use crate::op::Op;
@@ -12,6 +13,11 @@ use thumbnet_kernels::geometry::Shape;
 impl Lowering<'_> {
     pub(crate) fn add(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
         node.only(&self.raw.file, &[])?;
+        for (map, constant) in [(0, 1), (1, 0)] {
+            if let Value::Constant(_) | Value::Weights(_) = self.value(node, constant)? {
+                return self.add_bias(node, map, constant);
+            }
+        }
         let lhs = self.real_operand(node, 0)?;
         let rhs = self.real_operand(node, 1)?;
         let (shape, view) = self.aligned(node, &lhs, &rhs)?;
@@ -19,6 +25,39 @@ impl Lowering<'_> {
             Value::Real(real) => Ok(Value::Real(Real { view, ..real })),
             other => Ok(other),
         }
+    }
+
+    /// A constant added to a layer's result, channel by channel, is that layer's bias.
+    fn add_bias(
+        &mut self,
+        node: &RawNode,
+        map: usize,
+        constant: usize,
+    ) -> Result<Value, OnnxError> {
+        let refuse = |lowering: &Self| {
+            let reason = "it adds a constant to something that is no layer's result".to_owned();
+            lowering.refuse(node, reason, "add constants only as biases, right after a layer")
+        };
+        let dims = dims_of(self.value(node, constant)?);
+        let real = match self.value(node, map)? {
+            Value::Real(real) if real.clamp.is_none() => real.clone(),
+            _ => return Err(refuse(self)),
+        };
+        let Source::Pending(index) = real.source else { return Err(refuse(self)) };
+        let Some(Pending { op: Op::Conv2d(conv), inputs, .. }) = &self.pending[index] else {
+            return Err(refuse(self));
+        };
+        if !along_channels(&dims, &real.view, conv.weights.scales.len()) {
+            return Err(refuse(self));
+        }
+        let bias = self.bias(node, constant, inputs[0], &conv.weights.scales)?;
+        if let Some(Pending { op: Op::Conv2d(conv), .. }) = &mut self.pending[index] {
+            for (sum, bias) in conv.weights.bias.iter_mut().zip(bias) {
+                // Two biases that together leave int32 are beyond any real network; the layer would saturate.
+                *sum = sum.saturating_add(bias);
+            }
+        }
+        Ok(Value::Real(real))
     }
 
     pub(crate) fn qlinear_add(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
@@ -57,5 +96,18 @@ impl Lowering<'_> {
                 "add maps of one shape",
             )),
         }
+    }
+}
+
+/// Whether a constant of shape `dims` has one value for each of `channels`, which are one axis of `view`.
+fn along_channels(dims: &[usize], view: &View, channels: usize) -> bool {
+    let rank = view.dims().len();
+    let mut sides = dims.iter().rev().enumerate().filter(|(_, side)| **side != 1);
+    match (sides.next(), sides.next()) {
+        (None, _) => channels == 1,
+        (Some((from_end, &side)), None) if side == channels && from_end < rank => {
+            view.axis(rank - 1 - from_end) == [Piece { size: channels, stride: 1 }]
+        }
+        _ => false,
     }
 }

@@ -122,15 +122,16 @@ impl Draft {
         }
     }
 
-    /// The graph, whose output is `output`.
+    /// The graph, whose output is `output`, and how the file's input lies in its input's memory.
     pub(crate) fn finish(
         mut self,
         output: TensorId,
         raw: &RawGraph,
-    ) -> Result<Int8Graph, OnnxError> {
+    ) -> Result<(Int8Graph, View), OnnxError> {
         if self.tensors[INPUT.0].shape.is_none() {
             self.bind_input_by_dims(&raw.input.dims);
         }
+        let input_view = self.memory_view(INPUT, &View::row_major(&raw.input.dims));
         let tensors = self.tensors.into_iter().map(|tensor| {
             let (shape, format) = tensor.shape.zip(tensor.format)?;
             Some(Tensor { name: tensor.name, shape, format })
@@ -142,7 +143,7 @@ impl Draft {
             output,
             metadata: raw.metadata.clone(),
         });
-        graph.ok_or_else(|| OnnxError::Interface {
+        graph.zip(input_view).ok_or_else(|| OnnxError::Interface {
             file: raw.file.clone(),
             reason: "no node says which scale and zero point the input has".to_owned(),
             rewrite: "quantize the first layer".to_owned(),

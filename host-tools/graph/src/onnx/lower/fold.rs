@@ -1,7 +1,7 @@
 //! Operators on constants, computed now: exporters compute shapes while the model runs.
 
 use super::Lowering;
-use super::quantize::normalized;
+use super::formats::normalized;
 use super::value::Value;
 use super::views::is_view;
 use crate::onnx::error::OnnxError;

@@ -10,6 +10,7 @@ mod conv2d;
 mod dense;
 mod draft;
 mod fold;
+mod formats;
 mod operands;
 mod pool;
 mod quantize;
@@ -22,16 +23,17 @@ mod views;
 mod window;
 
 use super::error::OnnxError;
-use super::raw::{Domain, Element, RawGraph, RawNode};
+use super::interface::{Element, Interface, Port, TailStep};
+use super::raw::{Domain, RawGraph, RawNode};
 use crate::graph::{Int8Graph, TensorId};
 use draft::Draft;
 use std::collections::HashMap;
 use std::rc::Rc;
-use value::{Clamp, Codes, Pending, Real, Source, Value};
-use view::View;
+use value::{Clamp, Codes, Pending, Probabilities, Real, Source, Value};
+pub(crate) use view::View;
 
-/// The network in `raw`.
-pub(crate) fn lower(raw: &RawGraph) -> Result<Int8Graph, OnnxError> {
+/// The network in `raw`, and its outside.
+pub(crate) fn lower(raw: &RawGraph) -> Result<(Int8Graph, Interface), OnnxError> {
     rewrites::refuse_what_cannot_be(raw)?;
     let mut lowering = Lowering::new(raw);
     for (index, node) in raw.nodes.iter().enumerate() {
@@ -80,7 +82,7 @@ impl<'a> Lowering<'a> {
                 last_read.insert(name, index);
             });
         }
-        last_read.remove(raw.output.name.as_str());
+        last_read.remove(raw.output.as_str());
         last_read.into_iter().for_each(|(name, index)| last_reads[index].push(name));
         Self {
             raw,
@@ -165,25 +167,37 @@ impl<'a> Lowering<'a> {
         node.outputs.first().map_or("", String::as_str)
     }
 
-    fn finish(mut self) -> Result<Int8Graph, OnnxError> {
-        let output = self.logits()?;
-        self.draft.finish(output, self.raw)
+    fn finish(self) -> Result<(Int8Graph, Interface), OnnxError> {
+        let Outcome { logits, dims, tail } = self.outcome()?;
+        let (graph, input_view) = self.draft.finish(logits, self.raw)?;
+        let interface = Interface {
+            input: self.raw.input.clone(),
+            output: Port { name: self.raw.output.clone(), element: self.raw.output_element, dims },
+            input_format: graph.tensor(graph.input).format,
+            input_view,
+            output_format: graph.tensor(logits).format,
+            tail,
+        };
+        Ok((graph, interface))
     }
 
-    /// The codes that the model's output stands for.
-    fn logits(&mut self) -> Result<TensorId, OnnxError> {
-        let name = &self.raw.output.name;
+    /// What the model's output stands for.
+    fn outcome(&self) -> Result<Outcome, OnnxError> {
+        let name = &self.raw.output;
         let refuse = |reason: &str, rewrite: &str| OnnxError::Interface {
             file: self.raw.file.clone(),
             reason: format!("output {} {reason}", super::error::quoted(name)),
             rewrite: rewrite.to_owned(),
         };
-        let (tensor, view) = match self.values.get(name.as_str()) {
-            Some(Value::Codes(codes) | Value::Probabilities(codes)) => (codes.tensor, &codes.view),
+        let (logits, view, tail) = match self.values.get(name.as_str()) {
+            Some(Value::Codes(codes)) => (codes.tensor, &codes.view, Vec::new()),
+            Some(Value::Probabilities(Probabilities { logits, view, tail, .. })) => {
+                (*logits, view, tail.clone())
+            }
             Some(Value::Real(Real { source: Source::Tensor(tensor), view, clamp }))
                 if clamp.is_none() =>
             {
-                (*tensor, view)
+                (*tensor, view, Vec::new())
             }
             Some(Value::Real(_)) => {
                 return Err(refuse(
@@ -194,13 +208,20 @@ impl<'a> Lowering<'a> {
             _ => return Err(refuse("is a constant", "export the model again")),
         };
         let in_order =
-            self.draft.memory_view(tensor, view).is_some_and(|view| view.is_memory_order());
+            self.draft.memory_view(logits, view).is_some_and(|view| view.is_memory_order());
         if !in_order {
             return Err(refuse(
                 "is a map whose channels are not the last axis",
                 "end the model in a vector of class scores, or transpose it to [n, h, w, c]",
             ));
         }
-        Ok(tensor)
+        Ok(Outcome { logits, dims: view.dims(), tail })
     }
+}
+
+/// What a model's output stands for: the logits, and what float steps make of them.
+struct Outcome {
+    logits: TensorId,
+    dims: Vec<usize>,
+    tail: Vec<TailStep>,
 }

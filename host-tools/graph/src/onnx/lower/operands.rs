@@ -1,7 +1,7 @@
 //! The maps that an operation reads: which tensor, and whether it lies as the operation needs it.
 
 use super::Lowering;
-use super::quantize::FileFormat;
+use super::formats::FileFormat;
 use super::value::{Codes, Real, Source, Value};
 use super::view::View;
 use crate::graph::TensorId;

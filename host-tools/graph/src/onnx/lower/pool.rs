@@ -1,8 +1,8 @@
 //! Pools: the largest, the mean, and the mean over the whole map.
 
 use super::Lowering;
+use super::formats::normalized;
 use super::operands::Operand;
-use super::quantize::normalized;
 use super::value::{Codes, Real, Value};
 use super::view::View;
 use super::window;

@@ -1,10 +1,10 @@
 //! Activation functions that clamp: Relu and Clip.
 
 use super::Lowering;
-use super::quantize::code_of;
 use super::value::{Clamp, Real, Value};
 use crate::graph::Quantization;
 use crate::onnx::error::OnnxError;
+use crate::onnx::interface::quantize;
 use crate::onnx::raw::{Data, RawNode};
 
 impl Lowering<'_> {
@@ -67,5 +67,5 @@ impl Lowering<'_> {
 /// The smallest and the largest code that a map in `format` can have after `clamp`. Quantizing is monotone, so
 /// clamping the real value is clamping the code.
 pub(crate) fn codes_range(clamp: &Clamp, format: Quantization) -> [i8; 2] {
-    clamp.limits.map(|limit| code_of(limit, format))
+    clamp.limits.map(|limit| quantize(limit, format))
 }

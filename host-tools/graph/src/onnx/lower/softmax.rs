@@ -1,10 +1,11 @@
 //! Softmax: what may follow the logits.
 
 use super::Lowering;
+use super::formats::normalized;
 use super::operands::Operand;
-use super::quantize::normalized;
-use super::value::{Codes, Value};
+use super::value::{Probabilities, Value};
 use crate::onnx::error::OnnxError;
+use crate::onnx::interface::TailStep;
 use crate::onnx::raw::RawNode;
 
 impl Lowering<'_> {
@@ -23,6 +24,8 @@ impl Lowering<'_> {
                 "end the model with one softmax over all classes",
             ));
         }
-        Ok(Value::Probabilities(Codes { tensor, view, unsigned: false }))
+        let step = if node.op == "Softmax" { TailStep::Softmax } else { TailStep::LogSoftmax };
+        let tail = vec![step];
+        Ok(Value::Probabilities(Probabilities { logits: tensor, view, tail, codes: false }))
     }
 }

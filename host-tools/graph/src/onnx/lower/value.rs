@@ -2,6 +2,7 @@
 
 use super::view::View;
 use crate::graph::TensorId;
+use crate::onnx::interface::TailStep;
 use crate::onnx::raw::{Array, Data};
 use crate::op::{Int8Weights, Op};
 use std::rc::Rc;
@@ -18,8 +19,8 @@ pub(crate) enum Value {
     Codes(Codes),
     /// A map in float.
     Real(Real),
-    /// The softmax of a map: whatever follows does not change the order of the classes.
-    Probabilities(Codes),
+    /// What the float steps behind the logits make of them.
+    Probabilities(Probabilities),
 }
 
 /// The codes of a map.
@@ -29,6 +30,16 @@ pub(crate) struct Codes {
     pub(crate) view: View,
     /// Whether the file's codes are unsigned, 128 above ours.
     pub(crate) unsigned: bool,
+}
+
+/// The result of a softmax. Whatever follows it does not change the order of the classes.
+#[derive(Clone, Debug)]
+pub(crate) struct Probabilities {
+    pub(crate) logits: TensorId,
+    pub(crate) view: View,
+    pub(crate) tail: Vec<TailStep>,
+    /// Whether they are codes now, after a QuantizeLinear.
+    pub(crate) codes: bool,
 }
 
 /// A map in float.

@@ -1,8 +1,8 @@
 //! Operators that move no numbers: Reshape, Transpose and their kin.
 
 use super::Lowering;
-use super::quantize::normalized;
-use super::value::{Codes, QuantizedConstant, Real, Value, transposed};
+use super::formats::normalized;
+use super::value::{Codes, Probabilities, QuantizedConstant, Real, Value, transposed};
 use super::view::View;
 use crate::onnx::error::OnnxError;
 use crate::onnx::raw::{Array, RawNode};
@@ -139,7 +139,8 @@ pub(crate) fn dims_of(value: &Value) -> Vec<usize> {
     match value {
         Value::Constant(array) => array.dims.clone(),
         Value::Weights(weights) => weights.codes.dims.clone(),
-        Value::Codes(codes) | Value::Probabilities(codes) => codes.view.dims(),
+        Value::Codes(codes) => codes.view.dims(),
+        Value::Probabilities(probabilities) => probabilities.view.dims(),
         Value::Real(real) => real.view.dims(),
     }
 }
@@ -180,9 +181,10 @@ fn same_axis(from: &[usize], axis: usize, to: &[usize]) -> Option<usize> {
 fn with_view(value: &Value, change: impl FnOnce(&View) -> Option<View>) -> Option<Value> {
     Some(match value {
         Value::Codes(codes) => Value::Codes(Codes { view: change(&codes.view)?, ..*codes }),
-        Value::Probabilities(codes) => {
-            Value::Probabilities(Codes { view: change(&codes.view)?, ..*codes })
-        }
+        Value::Probabilities(probabilities) => Value::Probabilities(Probabilities {
+            view: change(&probabilities.view)?,
+            ..probabilities.clone()
+        }),
         Value::Real(real) => Value::Real(Real { view: change(&real.view)?, ..real.clone() }),
         Value::Constant(_) | Value::Weights(_) => return None,
     })

@@ -2,8 +2,9 @@
 
 use super::attributes::constant;
 use super::order::{execution_order, live};
-use super::{Array, Attributes, Domain, RawGraph, RawInput, RawNode, interface};
+use super::{Array, Attributes, Domain, RawGraph, RawNode, interface};
 use crate::onnx::error::{OnnxError, quoted};
+use crate::onnx::interface::Port;
 use crate::onnx::proto::{ModelProto, NodeProto, OperatorSetIdProto, TensorProto};
 use crate::onnx::{metadata, write};
 use std::collections::{HashMap, HashSet};
@@ -26,12 +27,12 @@ pub(crate) fn raw_graph(
         rewrite: "give the .onnx file that an exporter wrote".to_owned(),
     })?;
     let input = interface::input(&graph, file)?;
-    let output = interface::output(&graph, file)?;
+    let (output, output_element) = interface::output(&graph, file)?;
     let name = if graph.name == write::NAMELESS { "" } else { &graph.name };
     let metadata =
         metadata::read(name, &model.producer_name, &model.producer_version, &model.metadata_props);
     let nodes: Vec<RawNode> = graph.node.into_iter().map(raw_node).collect();
-    let nodes = ordered(nodes, &input, &graph.initializer, &output.name, file)?;
+    let nodes = ordered(nodes, &input, &graph.initializer, &output, file)?;
     let (nodes, constants) = decode_constants(nodes, graph.initializer, file)?;
     Ok(RawGraph {
         file: file.to_owned(),
@@ -39,6 +40,7 @@ pub(crate) fn raw_graph(
         opset,
         input,
         output,
+        output_element,
         nodes,
         constants,
         metadata,
@@ -85,7 +87,7 @@ fn raw_node(node: NodeProto) -> RawNode {
 /// The nodes that the output depends on, in execution order, after checking that every name is defined once.
 fn ordered(
     nodes: Vec<RawNode>,
-    input: &RawInput,
+    input: &Port,
     constants: &[TensorProto],
     output: &str,
     file: &str,

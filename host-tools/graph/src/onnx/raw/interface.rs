@@ -2,41 +2,16 @@
 
 use super::array::type_name;
 use crate::onnx::error::{OnnxError, quoted};
+use crate::onnx::interface::{Element, Port};
 use crate::onnx::proto::{GraphProto, TensorTypeProto, ValueInfoProto, data_type};
 use std::collections::HashSet;
-
-/// Element types that a model may take or give.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Element {
-    /// 32-bit float.
-    F32,
-    /// Signed codes.
-    I8,
-    /// Unsigned codes.
-    U8,
-}
-
-/// The input.
-#[derive(Clone, Debug)]
-pub(crate) struct RawInput {
-    pub(crate) name: String,
-    pub(crate) element: Element,
-    /// A symbolic batch counts as 1.
-    pub(crate) dims: Vec<usize>,
-}
-
-/// The output.
-#[derive(Clone, Debug)]
-pub(crate) struct RawOutput {
-    pub(crate) name: String,
-}
 
 const ONE_INPUT: &str = "export the model with one picture as its only input";
 const FIXED: &str = "export it with fixed height, width and channels (in Python: onnxruntime.tools.\
      make_dynamic_shape_fixed)";
 
 /// The only input that is not a constant.
-pub(crate) fn input(graph: &GraphProto, file: &str) -> Result<RawInput, OnnxError> {
+pub(crate) fn input(graph: &GraphProto, file: &str) -> Result<Port, OnnxError> {
     let constants: HashSet<&str> =
         graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
     let mut inputs = graph.input.iter().filter(|input| !constants.contains(input.name.as_str()));
@@ -51,13 +26,16 @@ pub(crate) fn input(graph: &GraphProto, file: &str) -> Result<RawInput, OnnxErro
     };
     let (element, tensor) = tensor_type(input, "input", file)?;
     let dims = fixed_dims(&input.name, tensor, file)?;
-    Ok(RawInput { name: input.name.clone(), element, dims })
+    Ok(Port { name: input.name.clone(), element, dims })
 }
 
-/// The only output.
-pub(crate) fn output(graph: &GraphProto, file: &str) -> Result<RawOutput, OnnxError> {
+/// Name and element type of the only output. Its declared shape is not trusted: it follows from the nodes.
+pub(crate) fn output(graph: &GraphProto, file: &str) -> Result<(String, Element), OnnxError> {
     match graph.output.as_slice() {
-        [output] => Ok(RawOutput { name: output.name.clone() }),
+        [output] => {
+            let (element, _) = tensor_type(output, "output", file)?;
+            Ok((output.name.clone(), element))
+        }
         outputs => Err(interface(
             file,
             format!("the model has {} outputs, not one", outputs.len()),

@@ -12,9 +12,9 @@ mod order;
 pub(crate) use array::{Array, Data};
 pub(crate) use attributes::Attributes;
 pub(crate) use check::raw_graph;
-pub(crate) use interface::{Element, RawInput, RawOutput};
 
 use super::error::{OnnxError, Place};
+use super::interface::{Element, Port};
 use crate::graph::Metadata;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -28,8 +28,10 @@ pub(crate) struct RawGraph {
     pub(crate) file_bytes: usize,
     /// Version of the standard operators.
     pub(crate) opset: i64,
-    pub(crate) input: RawInput,
-    pub(crate) output: RawOutput,
+    pub(crate) input: Port,
+    /// Name of the output.
+    pub(crate) output: String,
+    pub(crate) output_element: Element,
     /// Those that the output depends on, in execution order.
     pub(crate) nodes: Vec<RawNode>,
     /// Those that the nodes read.

@@ -1,0 +1,145 @@
+//! How a file's own input and output relate to the codes of the graph in it: for running a file with the very
+//! arrays that its other runtimes take and give.
+
+use super::lower::View;
+use crate::graph::Quantization;
+
+/// Element types that a model may take or give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Element {
+    /// 32-bit float.
+    F32,
+    /// Signed codes.
+    I8,
+    /// Unsigned codes.
+    U8,
+}
+
+/// The input or the output that a file declares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// Its name.
+    pub name: String,
+    /// Its element type.
+    pub element: Element,
+    /// Its shape; a batch of open size counts as 1.
+    pub dims: Vec<usize>,
+}
+
+/// The outside of a model: what it takes and gives, and the float steps that the graph leaves out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Interface {
+    /// What the file takes.
+    pub input: Port,
+    /// What the file gives.
+    pub output: Port,
+    pub(crate) input_format: Quantization,
+    /// How the file's input lies in the graph's `[h, w, c]` memory.
+    pub(crate) input_view: View,
+    pub(crate) output_format: Quantization,
+    /// From the logits' codes to the output.
+    pub(crate) tail: Vec<TailStep>,
+}
+
+/// A step between the logits and a file's output.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum TailStep {
+    Softmax,
+    LogSoftmax,
+    /// To codes and back to float, as whatever follows sees it.
+    Round(Quantization),
+}
+
+/// Numbers of a model's input or output, in the file's order and type.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Numbers {
+    /// Real numbers.
+    F32(Vec<f32>),
+    /// Signed codes.
+    I8(Vec<i8>),
+    /// Unsigned codes.
+    U8(Vec<u8>),
+}
+
+impl Interface {
+    /// The graph's input `[h, w, c]` for one input of the file; `None` if it has the wrong type or length.
+    ///
+    /// Float inputs are quantized as QuantizeLinear does.
+    pub fn input_codes(&self, numbers: &Numbers) -> Option<Vec<i8>> {
+        let codes: Vec<i8> = match (numbers, self.input.element) {
+            (Numbers::F32(values), Element::F32) => {
+                values.iter().map(|&value| quantize(value, self.input_format)).collect()
+            }
+            (Numbers::I8(codes), Element::I8) => codes.clone(),
+            (Numbers::U8(codes), Element::U8) => codes.iter().map(|&code| recode(code)).collect(),
+            _ => return None,
+        };
+        if codes.len() != self.input_view.len() {
+            return None;
+        }
+        let mut memory = vec![0; codes.len()];
+        for (offset, code) in self.input_view.offsets().into_iter().zip(codes) {
+            memory[offset] = code;
+        }
+        Some(memory)
+    }
+
+    /// The file's output for the graph's logits.
+    ///
+    /// A softmax is computed in f64 and may differ from another runtime's in the last bits.
+    pub fn output_numbers(&self, logits: &[i8]) -> Numbers {
+        if self.tail.is_empty() && self.output.element != Element::F32 {
+            return self.as_codes(logits.to_vec());
+        }
+        let mut format = self.output_format;
+        let mut values: Vec<f32> = logits.iter().map(|&code| dequantize(code, format)).collect();
+        for step in &self.tail {
+            match *step {
+                TailStep::Softmax => softmax(&mut values, |exponent, sum| exponent.exp() / sum),
+                TailStep::LogSoftmax => softmax(&mut values, |exponent, sum| exponent - sum.ln()),
+                TailStep::Round(to) => {
+                    format = to;
+                    let round = |value: &mut f32| *value = dequantize(quantize(*value, to), to);
+                    values.iter_mut().for_each(round);
+                }
+            }
+        }
+        match self.output.element {
+            Element::F32 => Numbers::F32(values),
+            _ => self.as_codes(values.into_iter().map(|value| quantize(value, format)).collect()),
+        }
+    }
+
+    fn as_codes(&self, codes: Vec<i8>) -> Numbers {
+        match self.output.element {
+            Element::U8 => {
+                Numbers::U8(codes.into_iter().map(|code| code.cast_unsigned() ^ 0x80).collect())
+            }
+            _ => Numbers::I8(codes),
+        }
+    }
+}
+
+/// The code of a real number, as QuantizeLinear computes it.
+pub(crate) fn quantize(value: f32, format: Quantization) -> i8 {
+    let steps = (value / format.scale).round_ties_even();
+    // A cast saturates, and NaN becomes 0: no value leaves the range.
+    (steps + f32::from(format.zero_point)) as i8
+}
+
+fn dequantize(code: i8, format: Quantization) -> f32 {
+    (f32::from(code) - f32::from(format.zero_point)) * format.scale
+}
+
+/// The signed code of an unsigned one: 128 below.
+pub(crate) fn recode(code: u8) -> i8 {
+    (code ^ 0x80).cast_signed()
+}
+
+/// `result(x - max, sum of exp(x - max))` for each value.
+fn softmax(values: &mut [f32], result: impl Fn(f64, f64) -> f64) {
+    let max = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let exponent = |value: f32| f64::from(value) - f64::from(max);
+    let sum: f64 = values.iter().map(|&value| exponent(value).exp()).sum();
+    values.iter_mut().for_each(|value| *value = result(exponent(*value), sum) as f32);
+}

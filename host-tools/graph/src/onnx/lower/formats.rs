@@ -1,0 +1,188 @@
+//! Scales and zero points: what a node says about the codes it reads or makes, and whether all agree.
+
+use super::Lowering;
+use super::value::{Codes, QuantizedConstant, Value};
+use crate::graph::Quantization;
+use crate::onnx::error::{OnnxError, quoted};
+use crate::onnx::interface::recode;
+use crate::onnx::raw::{Array, Data, RawNode};
+use crate::validate::is_scale;
+use std::rc::Rc;
+
+/// Number format of a map in the file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct FileFormat {
+    /// In signed codes.
+    pub(crate) format: Quantization,
+    /// Whether the file's codes are unsigned.
+    pub(crate) unsigned: bool,
+}
+
+impl Lowering<'_> {
+    /// The scale and zero point in inputs `scale` and `zero_point`, one of each.
+    pub(crate) fn format(
+        &self,
+        node: &RawNode,
+        scale: usize,
+        zero_point: usize,
+    ) -> Result<FileFormat, OnnxError> {
+        let scales = self.scales(node, scale)?;
+        let &[scale] = scales.as_slice() else {
+            return Err(self.refuse_quantization(
+                node,
+                format!("it gives an activation {} scales", scales.len()),
+                "quantize activations per tensor; only weights may have scales per channel",
+            ));
+        };
+        let (zero_point, unsigned) = match self.optional(node, zero_point) {
+            None => (-128, true),
+            Some(Value::Constant(array)) => match &array.data {
+                Data::I8(values) if values.len() == 1 => (values[0], false),
+                Data::U8(values) if values.len() == 1 => (recode(values[0]), true),
+                data => {
+                    let reason =
+                        format!("its zero point is {} {} values", data.len(), data.type_name());
+                    let rewrite = "quantize activations to int8 or uint8, per tensor";
+                    return Err(self.refuse_quantization(node, reason, rewrite));
+                }
+            },
+            Some(_) => return Err(self.computed(node, "zero point")),
+        };
+        Ok(FileFormat { format: Quantization { scale, zero_point }, unsigned })
+    }
+
+    /// The constant scales in input `index`.
+    pub(crate) fn scales(&self, node: &RawNode, index: usize) -> Result<Vec<f32>, OnnxError> {
+        let Value::Constant(array) = self.value(node, index)? else {
+            return Err(self.computed(node, "scale"));
+        };
+        let Data::F32(scales) = &array.data else {
+            let reason = format!("its scale has type {}", array.data.type_name());
+            return Err(self.refuse_quantization(node, reason, "use float32 scales"));
+        };
+        match scales.iter().find(|&&scale| !is_scale(scale)) {
+            Some(scale) => Err(self.refuse_quantization(
+                node,
+                format!("its scale {} is {scale:e}", quoted(self.input_name(node, index))),
+                "quantize the model again: a scale must be positive and finite",
+            )),
+            None => Ok(scales.clone()),
+        }
+    }
+
+    fn computed(&self, node: &RawNode, what: &str) -> OnnxError {
+        self.refuse_quantization(
+            node,
+            format!("its {what} is computed while the model runs (dynamic quantization)"),
+            "use static quantization with calibration pictures (in Python: \
+             onnxruntime.quantization.quantize_static)",
+        )
+    }
+
+    /// The name of input `index`, for messages.
+    pub(crate) fn input_name<'n>(&self, node: &'n RawNode, index: usize) -> &'n str {
+        node.inputs.get(index).and_then(Option::as_deref).unwrap_or("")
+    }
+
+    /// Checks that `node` reads `codes` in the format they were written in.
+    pub(crate) fn agree(
+        &mut self,
+        node: &RawNode,
+        codes: &Codes,
+        from: FileFormat,
+    ) -> Result<(), OnnxError> {
+        if codes.unsigned != from.unsigned {
+            return Err(self.refuse_quantization(
+                node,
+                "its zero point has another type than its input".to_owned(),
+                "give both int8 or both uint8",
+            ));
+        }
+        if codes.tensor == self.draft.input() {
+            let name = self.draft.name(codes.tensor).to_owned();
+            self.draft.set_input_format(from.format, &name);
+        }
+        match self.draft.format(codes.tensor) {
+            Some(format) if format == from.format => Ok(()),
+            _ => Err(self.refuse_quantization(
+                node,
+                format!(
+                    "it reads {} with scale {} and zero point {}, but it was written with others",
+                    quoted(self.draft.name(codes.tensor)),
+                    from.format.scale,
+                    from.format.zero_point
+                ),
+                "give a tensor one scale and zero point",
+            )),
+        }
+    }
+
+    /// Constant codes with the scales and zero points in `inputs`, several along `axis` if it is given.
+    pub(crate) fn quantized_constant(
+        &self,
+        node: &RawNode,
+        codes: Rc<Array>,
+        inputs: [usize; 2],
+        axis: Option<i64>,
+    ) -> Result<Rc<QuantizedConstant>, OnnxError> {
+        let scales = self.scales(node, inputs[0])?;
+        if matches!(codes.data, Data::F32(_) | Data::I64(_)) {
+            let reason = format!("it dequantizes {} values", codes.data.type_name());
+            return Err(self.refuse_quantization(node, reason, "store int8 or int32 codes"));
+        }
+        if codes.data.len() == 0 {
+            let reason = "its weights are empty".to_owned();
+            return Err(self.refuse_quantization(node, reason, "export the model again"));
+        }
+        let rank = codes.dims.len();
+        let axis = axis.and_then(|axis| normalized(axis, rank)).filter(|_| scales.len() > 1);
+        let expected = axis.map_or(1, |axis| codes.dims[axis]);
+        let zero_points = self.zero_points(node, inputs[1], &codes.data, scales.len())?;
+        if scales.len() != expected || zero_points.len() != expected {
+            return Err(self.refuse_quantization(
+                node,
+                format!(
+                    "it has {} scales and {} zero points for weights of shape {:?}",
+                    scales.len(),
+                    zero_points.len(),
+                    codes.dims
+                ),
+                "give one of each, or one for each channel along its axis",
+            ));
+        }
+        Ok(Rc::new(QuantizedConstant { codes, scales, zero_points, axis }))
+    }
+
+    /// The zero points of constant codes `data`: of their type; zeros if not given.
+    fn zero_points(
+        &self,
+        node: &RawNode,
+        index: usize,
+        data: &Data,
+        count: usize,
+    ) -> Result<Vec<i64>, OnnxError> {
+        match self.optional(node, index) {
+            None => Ok(vec![0; count]),
+            Some(Value::Constant(array)) if array.data.type_name() == data.type_name() => {
+                Ok(array.data.integers().unwrap_or_default())
+            }
+            Some(Value::Constant(array)) => Err(self.refuse_quantization(
+                node,
+                format!(
+                    "its zero point is {}, its weights are {}",
+                    array.data.type_name(),
+                    data.type_name()
+                ),
+                "give both the same type",
+            )),
+            Some(_) => Err(self.computed(node, "zero point")),
+        }
+    }
+}
+
+/// An axis counted from the front; `None` if there is no such axis.
+pub(crate) fn normalized(axis: i64, rank: usize) -> Option<usize> {
+    let from_end = axis.checked_add(i64::try_from(rank).ok()?)?;
+    let axis = if axis < 0 { from_end } else { axis };
+    usize::try_from(axis).ok().filter(|&axis| axis < rank)
+}
