@@ -100,6 +100,14 @@ impl Backend for Armv7em {
         armv7em::shallow_conv2d(layer, input, scratch, output);
     }
 
+    fn depthwise_conv2d<R: Requantize>(
+        layer: &DepthwiseConv2d<'_, R>,
+        input: &[i8],
+        output: &mut [i8],
+    ) {
+        armv7em::depthwise_conv2d(layer, input, output);
+    }
+
     fn packed_dense<R: Requantize>(layer: &PackedDense<'_, R>, input: &[i8], output: &mut [i8]) {
         armv7em::packed_dense(layer, input, output);
     }

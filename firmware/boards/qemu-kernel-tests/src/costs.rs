@@ -1,6 +1,6 @@
 //! What the layers of the seed CNN cost, held to their budgets.
 
-use crate::cases::{Convolution, FullyConnected, Kind};
+use crate::cases::{Convolution, Depthwise, FullyConnected, Kind};
 use crate::timer::Timer;
 use alloc::vec;
 use core::hint::black_box;
@@ -9,8 +9,7 @@ use thumbnet_kernels::geometry::{Padding, Shape, Window};
 use thumbnet_kernels::packed::{
     PackedDense, deep_scratch_bytes, pack_dense, shallow_scratch_bytes,
 };
-use thumbnet_kernels::portable::{DepthwiseConv2d, MaxPool2d};
-use thumbnet_kernels::requantize::FixedPoint;
+use thumbnet_kernels::portable::MaxPool2d;
 use thumbnet_kernels::{Backend, Native};
 
 /// Measures and prints; panics where a layer costs more than its budget.
@@ -36,7 +35,10 @@ pub fn of_the_seed_cnn() {
     convolution(&mut timer, "conv 3x3 3->16 @32x32", &case, Kind::Shallow);
     let case = layer(5, Shape::new(32, 32, 16), 16, same, Window::UNIT);
     convolution(&mut timer, "conv 3x3 16->16 @32x32", &case, Kind::Deep);
-    depthwise(&mut timer, same);
+    depthwise(&mut timer, "depthwise 3x3 48x48x8", Shape::new(48, 48, 8), same);
+    let half = Window { stride: [2, 2], ..same };
+    depthwise(&mut timer, "depthwise 3x3 48x48x16, stride 2", Shape::new(48, 48, 16), half);
+    depthwise(&mut timer, "depthwise 3x3 6x6x128", Shape::new(6, 6, 128), same);
     max_pool(&mut timer);
 
     assert!(conv1 <= 400_000, "conv1 costs {conv1}");
@@ -83,23 +85,16 @@ fn dense(timer: &mut Timer, name: &str, inputs: usize, outputs: usize) -> u32 {
     cost
 }
 
-fn depthwise(timer: &mut Timer, window: Window) {
-    let shape = Shape::new(48, 48, 8);
-    let input = vec![3; shape.len()];
-    let mut output = vec![0; shape.len()];
-    let layer = DepthwiseConv2d {
-        input: shape,
-        output: shape,
-        window,
-        input_zero_point: -128,
-        weights: &[1; 72],
-        bias: &[0; 8],
-        requantize: FixedPoint { multipliers: &[1; 8], zero_point: 0, min: -128, max: 127 },
-    };
+fn depthwise(timer: &mut Timer, name: &str, input: Shape, window: Window) -> u32 {
+    let case = Depthwise::new(7, input, window);
+    let layer = case.layer();
+    let mut output = vec![0; layer.output.len()];
     let cost = timer.measure(|| {
-        Native::depthwise_conv2d(black_box(&layer), black_box(&input), &mut output);
+        Native::depthwise_conv2d(black_box(&layer), &case.codes, &mut output);
     });
-    hprintln!("depthwise 3x3 48x48x8: {} instructions", cost);
+    assert!(output == case.plain(), "{name} differs");
+    hprintln!("{}: {} instructions", name, cost);
+    cost
 }
 
 fn max_pool(timer: &mut Timer) {

@@ -21,7 +21,7 @@ mod timer;
 use core::mem::MaybeUninit;
 use core::panic::PanicInfo;
 
-use cases::{Convolution, FullyConnected, Kind};
+use cases::{Convolution, Depthwise, FullyConnected, Kind};
 use cortex_m_semihosting::debug::{self, EXIT_FAILURE, EXIT_SUCCESS};
 use cortex_m_semihosting::hprintln;
 use embedded_alloc::LlffHeap;
@@ -57,6 +57,11 @@ fn main() -> ! {
         assert!(case.run::<Native>() == case.plain(), "dense {seed}: {case:?}");
     }
     hprintln!("dense layers match");
+    for seed in 0..150 {
+        let case = Depthwise::random(seed);
+        assert!(case.run::<Native>() == case.plain(), "depthwise {seed}: {case:?}");
+    }
+    hprintln!("depthwise convolutions match");
     costs::of_the_seed_cnn();
 
     exit(EXIT_SUCCESS)

@@ -7,6 +7,7 @@
 
 mod deep_tile;
 mod dense_tile;
+mod depthwise_tile;
 mod gather;
 mod instructions;
 pub mod model;
@@ -15,6 +16,7 @@ mod words;
 
 pub(crate) use deep_tile::{BLOCKS, Chunk, DeepTile, Sums as DeepSums, deep_tile};
 pub(crate) use dense_tile::dense_tile;
+pub(crate) use depthwise_tile::{PIXELS, Steps, Weights as DepthwiseWeights, depthwise_tile};
 pub(crate) use gather::gather;
 pub use instructions::{smlad, smmlar, ssat8, sxtb16, sxtb16_ror8};
 pub(crate) use shallow_tile::{PAIRS, ShallowTile, Sums as ShallowSums, Taps, shallow_tile};

@@ -9,7 +9,7 @@ use thumbnet_kernels::packed::{
     PackedConv2d, PackedDense, deep_kernel_exists, deep_scratch_bytes, pack_deep, pack_dense,
     pack_shallow, shallow_kernel_exists, shallow_scratch_bytes,
 };
-use thumbnet_kernels::portable::{Conv2d, Dense, conv2d, dense};
+use thumbnet_kernels::portable::{Conv2d, Dense, DepthwiseConv2d, conv2d, dense, depthwise_conv2d};
 use thumbnet_kernels::requantize::FixedPoint;
 
 /// Which packed convolution runs.
@@ -219,6 +219,88 @@ impl FullyConnected {
         let layer = PackedDense { weights: &weights, bias: &self.bias, requantize };
         let mut output = vec![0x55; self.bias.len()];
         B::packed_dense(&layer, &self.codes, &mut output);
+        output
+    }
+}
+
+/// A depthwise convolution that owns its constants. It is not packed, but backends have kernels for it.
+#[derive(Clone, Debug)]
+pub struct Depthwise {
+    pub input: Shape,
+    pub window: Window,
+    pub zero_point: i8,
+    pub weights: Vec<i8>,
+    pub bias: Vec<i32>,
+    pub multipliers: Vec<i32>,
+    pub output_zero_point: i8,
+    pub codes: Vec<i8>,
+}
+
+impl Depthwise {
+    /// Random constants for given shapes.
+    pub fn new(seed: u64, input: Shape, window: Window) -> Self {
+        let mut random = Random::new(seed);
+        Self {
+            input,
+            window,
+            zero_point: random.code(),
+            weights: (0..window.taps() * input.c).map(|_| random.code()).collect(),
+            bias: (0..input.c).map(|_| random.bias((window.taps() * 128 * 128) as u32)).collect(),
+            multipliers: (0..input.c).map(|_| random.multiplier()).collect(),
+            output_zero_point: random.code(),
+            codes: (0..input.len()).map(|_| random.code()).collect(),
+        }
+    }
+
+    /// A layer of random shape, mostly 3 x 3.
+    pub fn random(seed: u64) -> Self {
+        let mut random = Random::new(!seed);
+        loop {
+            let [top, left, bottom, right] = [0; 4].map(|_| random.below(4));
+            let kernel = if random.below(5) == 0 { [1 + random.below(4), 2] } else { [3, 3] };
+            let window = Window {
+                kernel,
+                stride: [1 + random.below(3), 1 + random.below(3)],
+                dilation: [1 + random.below(7) / 6, 1 + random.below(7) / 6],
+                padding: Padding { top, left, bottom, right },
+            };
+            let input = Shape::new(1 + random.below(7), 1 + random.below(40), 1 + random.below(11));
+            if window.positions(input.h, input.w).is_some() {
+                return Self::new(seed, input, window);
+            }
+        }
+    }
+
+    /// The layer's descriptor.
+    pub fn layer(&self) -> DepthwiseConv2d<'_, FixedPoint<'_>> {
+        let Self { input, window, zero_point, weights, bias, multipliers, .. } = self;
+        let [h, w] = window.positions(input.h, input.w).expect("checked");
+        let requantize =
+            FixedPoint { multipliers, zero_point: self.output_zero_point, min: -128, max: 127 };
+        DepthwiseConv2d {
+            input: *input,
+            output: Shape::new(h, w, input.c),
+            window: *window,
+            input_zero_point: *zero_point,
+            weights,
+            bias,
+            requantize,
+        }
+    }
+
+    /// The output of the portable layer.
+    pub fn plain(&self) -> Vec<i8> {
+        let layer = self.layer();
+        let mut output = vec![0x55; layer.output.len()];
+        depthwise_conv2d(&layer, &self.codes, &mut output);
+        output
+    }
+
+    /// The output of a backend's layer.
+    pub fn run<B: Backend>(&self) -> Vec<i8> {
+        let layer = self.layer();
+        let mut output = vec![0x55; layer.output.len()];
+        B::depthwise_conv2d(&layer, &self.codes, &mut output);
         output
     }
 }

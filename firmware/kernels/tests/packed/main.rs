@@ -6,7 +6,7 @@ extern crate alloc;
 
 mod cases;
 
-use cases::{Convolution, FullyConnected, Kind};
+use cases::{Convolution, Depthwise, FullyConnected, Kind};
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
 use thumbnet_kernels::packed::{deep_scratch_bytes, pack_deep, pack_dense, shallow_scratch_bytes};
 use thumbnet_kernels::{Armv7em, Backend, Portable};
@@ -94,6 +94,26 @@ fn every_tail_of_inputs_and_outputs_matches() {
     for inputs in 1..=34 {
         for outputs in [1, 2, 7, 8, 9, 10, 15, 16, 17] {
             check_dense(&FullyConnected::new(3, inputs, outputs));
+        }
+    }
+}
+
+#[test]
+fn random_depthwise_convolutions_match() {
+    for seed in 0..400 {
+        let case = Depthwise::random(seed);
+        assert_eq!(case.run::<Armv7em>(), case.plain(), "{case:?}");
+    }
+}
+
+#[test]
+fn every_tail_of_depthwise_channels_matches() {
+    let padding = Padding { top: 1, left: 1, bottom: 1, right: 1 };
+    for stride in [1, 2] {
+        let window = Window { padding, ..Window::square(3, stride) };
+        for channels in 1..=13 {
+            let case = Depthwise::new(9, Shape::new(5, 37, channels), window);
+            assert_eq!(case.run::<Armv7em>(), case.plain(), "{channels}, stride {stride}");
         }
     }
 }
