@@ -5,6 +5,7 @@
 
 use crate::error::CompileError;
 use crate::memory_map::{self, Memory};
+use crate::options::{InstructionSet, Options};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,8 @@ pub struct Board {
     pub chip: Option<String>,
     /// The ONNX file that it is built with unless THUMBNET_MODEL names another.
     pub model: Option<PathBuf>,
+    /// The Rust target triple of `.cargo/config.toml`; `None` if that names none.
+    pub target: Option<String>,
     /// `FLASH` of memory.x.
     pub flash: Memory,
     /// `RAM` of memory.x.
@@ -65,6 +68,17 @@ struct Settings {
     code_bytes: Option<usize>,
 }
 
+/// The part of a cargo configuration that matters here.
+#[derive(Deserialize)]
+struct CargoConfig {
+    build: Option<Build>,
+}
+
+#[derive(Deserialize)]
+struct Build {
+    target: Option<String>,
+}
+
 impl Board {
     /// Reads the board in folder `dir` from its Cargo.toml and memory.x.
     ///
@@ -90,12 +104,19 @@ impl Board {
             dir: dir.into(),
             chip: settings.chip,
             model: settings.model.map(|model| dir.join(model)),
+            target: target(&dir.join(".cargo/config.toml"))?,
             flash: memory("FLASH")?,
             ram: memory("RAM")?,
             stack_bytes: settings.stack_bytes.unwrap_or(DEFAULT_STACK_BYTES),
             data_bytes: settings.data_bytes.unwrap_or(0),
             code_bytes: settings.code_bytes.unwrap_or(DEFAULT_CODE_BYTES),
         })
+    }
+
+    /// How programs for this board are compiled: balanced, with weights packed for its core.
+    pub fn options(&self) -> Options {
+        let target = self.target.as_deref().unwrap_or_default();
+        Options { instruction_set: InstructionSet::of_target(target), ..Options::default() }
     }
 
     /// All boards among the folders of `boards_dir`, by name. A folder without a memory.x is no board.
@@ -135,6 +156,18 @@ fn manifest(path: &Path) -> Result<(String, Settings), CompileError> {
     })?;
     Ok((package.name, settings))
 }
+
+/// `[build] target` of a board's cargo configuration, if there is one.
+fn target(path: &Path) -> Result<Option<String>, CompileError> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let config: CargoConfig = toml::from_str(&read(path)?)
+        .map_err(|error| board_error(path, error.message().into(), TARGET_REMEDY))?;
+    Ok(config.build.and_then(|build| build.target))
+}
+
+const TARGET_REMEDY: &str = "write [build] target = \"thumbv7em-none-eabihf\"";
 
 fn read(path: &Path) -> Result<String, CompileError> {
     std::fs::read_to_string(path).map_err(|source| CompileError::Io {

@@ -13,7 +13,7 @@
 use crate::atomic_write::write_atomically;
 use crate::board::Board;
 use crate::error::CompileError;
-use crate::{Options, compile_file, emit, fit};
+use crate::{InstructionSet, Options, compile_file, emit, fit};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -59,13 +59,23 @@ fn build(board_dir: &Path, out_dir: &Path, model: Option<OsString>) -> Result<()
 }
 
 fn write_model(model: &Path, board: &Board, out_dir: &Path) -> Result<(), CompileError> {
-    let program = compile_file(model, &Options::default())?;
+    let program = compile_file(model, &options(board))?;
     fit(&program, board)?;
     emit(&program).write_to(out_dir)?;
     // A module of its own, since an included file cannot begin with documentation of its module.
     let network = out_dir.join("network.rs");
     let module = format!("#[path = {network:?}]\nmod network;\npub use network::Network;\n");
     write_atomically(&out_dir.join("model.rs"), module.as_bytes())
+}
+
+/// The target that cargo builds for decides, if there is one; it may differ from the board's own.
+fn options(board: &Board) -> Options {
+    match std::env::var("TARGET") {
+        Ok(target) => {
+            Options { instruction_set: InstructionSet::of_target(&target), ..board.options() }
+        }
+        Err(_) => board.options(),
+    }
 }
 
 fn no_model(board_dir: &Path) -> String {

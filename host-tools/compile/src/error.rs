@@ -1,18 +1,26 @@
 //! Why a network cannot become firmware, in words that say what to do about it.
 
 use std::path::PathBuf;
+use thumbnet_graph::GraphError;
+use thumbnet_graph::onnx::OnnxError;
 
 /// Why a model cannot be compiled for a device.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompileError {
     /// The graph contradicts itself: a shape, a length or an order is wrong.
-    #[error("{place}: {problem}; the model is damaged or was written wrongly: export it again")]
-    InvalidGraph {
-        /// The node, tensor or part of the graph.
-        place: String,
-        /// What is wrong with it.
-        problem: String,
+    #[error(transparent)]
+    InvalidGraph(Box<GraphError>),
+    /// The logits are the input: there is nothing to compute.
+    #[error("the network has no layer; export a model that computes something")]
+    Empty,
+    /// A size that no microcontroller has.
+    #[error("{what} has a size of {size}, far beyond any microcontroller; make the model smaller")]
+    TooLarge {
+        /// The tensor or node.
+        what: String,
+        /// Its size.
+        size: usize,
     },
     /// No kernel computes this operation exactly.
     #[error("{node}: {problem}; {remedy}")]
@@ -49,7 +57,7 @@ pub enum CompileError {
     },
     /// A file is no int8 model that Thumbnet understands.
     #[error(transparent)]
-    Onnx(#[from] thumbnet_graph::onnx::OnnxError),
+    Onnx(Box<OnnxError>),
     /// A board's folder does not describe a board.
     #[error("{}: {problem}; {remedy}", path.display())]
     Board {
@@ -66,6 +74,18 @@ pub enum CompileError {
     /// The activations are larger than the board's RAM.
     #[error("{0}")]
     RamTooSmall(Box<RamTooSmall>),
+}
+
+impl From<GraphError> for CompileError {
+    fn from(error: GraphError) -> Self {
+        Self::InvalidGraph(Box::new(error))
+    }
+}
+
+impl From<OnnxError> for CompileError {
+    fn from(error: OnnxError) -> Self {
+        Self::Onnx(Box::new(error))
+    }
 }
 
 /// By how much the constants miss the board's flash.

@@ -1,7 +1,8 @@
 //! From an int8 network to firmware: choose kernels, prove their bounds, plan memory, write Rust and weights.
 //!
 //! ```text
-//! Int8Graph -validate-> -fuse-> groups of nodes -lower (fold)-> kernel calls -plan (pack)-> Program
+//! Int8Graph -validate-> -fuse-> groups of nodes -lower (fold), pack_weights-> kernel calls
+//! kernel calls -plan (pack)-> Program
 //! Program -emit-> Rust + weights        Program -fit-> does it fit this board?
 //! ```
 //!
@@ -11,6 +12,7 @@
 mod atomic_write;
 mod board;
 pub mod build_script;
+mod call;
 mod emit;
 mod error;
 mod fit;
@@ -22,19 +24,21 @@ mod model_file;
 mod names;
 mod options;
 mod pack;
+mod pack_weights;
 mod plan;
 mod program;
 mod report;
 mod validate;
 
 pub use board::Board;
+pub use call::{Call, Factors, PackedLayout, Requantize};
 pub use emit::{Emitted, emit};
 pub use error::{CompileError, FlashTooSmall, RamTooSmall};
 pub use fit::{Budget, FitReport, fit};
 pub use memory_map::Memory;
 pub use model_file::{compile_file, digest};
-pub use options::Options;
-pub use program::{Call, Factors, Program, Region, Requantize, Step};
+pub use options::{InstructionSet, Optimize, Options};
+pub use program::{Program, Region, Step};
 pub use report::{LayerRow, Summary};
 
 use thumbnet_graph::Int8Graph;
@@ -51,7 +55,9 @@ pub fn compile(
 ) -> Result<Program, CompileError> {
     validate::validate(graph)?;
     let groups = fuse::group(graph, options.fuse);
-    let lowered =
-        groups.iter().map(|group| lower::lower(graph, group)).collect::<Result<Vec<_>, _>>()?;
+    let lower = |group| {
+        lower::lower(graph, group).map(|lowered| pack_weights::pack_weights(lowered, options))
+    };
+    let lowered = groups.iter().map(lower).collect::<Result<Vec<_>, _>>()?;
     Ok(plan::plan(graph, lowered, digest))
 }

@@ -6,10 +6,61 @@ pub struct Options {
     /// Whether ReLU and max pool join the convolution before them. `false` makes one step of every node,
     /// so that every map of the ONNX file can be observed.
     pub fuse: bool,
+    /// Whose kernels weights are packed for.
+    pub instruction_set: InstructionSet,
+    /// What to spend where a faster kernel costs memory.
+    pub optimize: Optimize,
 }
 
 impl Default for Options {
+    /// Fused, for any core, balanced.
     fn default() -> Self {
-        Self { fuse: true }
+        Self {
+            fuse: true,
+            instruction_set: InstructionSet::default(),
+            optimize: Optimize::default(),
+        }
+    }
+}
+
+/// A family of kernels. Programs for one run everywhere; they are fast on their own cores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum InstructionSet {
+    /// Plain Rust for any core: weights in their natural order.
+    #[default]
+    Portable,
+    /// Cortex-M4 and M7 with their DSP extension: weights packed for two multiplications at a time.
+    Armv7em,
+}
+
+impl InstructionSet {
+    /// The family that `thumbnet_kernels::Native` belongs to on a Rust target triple.
+    pub fn of_target(triple: &str) -> Self {
+        if triple.starts_with("thumbv7em-") { Self::Armv7em } else { Self::Portable }
+    }
+}
+
+/// What to spend where a faster kernel costs flash or RAM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Optimize {
+    /// The fastest kernel that there is.
+    Speed,
+    /// The fastest kernel whose weights take at most half as much flash again.
+    #[default]
+    Balanced,
+    /// The smallest weights and no scratch memory.
+    Size,
+}
+
+impl std::str::FromStr for Optimize {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "speed" => Ok(Self::Speed),
+            "balanced" => Ok(Self::Balanced),
+            "size" => Ok(Self::Size),
+            _ => Err(format!("'{name}' is none of speed, balanced, size")),
+        }
     }
 }

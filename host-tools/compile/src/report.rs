@@ -1,9 +1,10 @@
 //! What a program costs, layer by layer: for tables, for JSON, for the head of generated code.
 
+use crate::call::Call;
 use crate::emit::weight_file_bytes;
 use crate::error::thousands;
 use crate::names;
-use crate::program::{Call, Program, Step};
+use crate::program::{Program, Step};
 use serde::Serialize;
 use std::fmt;
 use thumbnet_graph::{Shape, Window};
@@ -90,14 +91,14 @@ impl LayerRow {
 
 fn describe(call: &Call) -> String {
     match call {
-        Call::Conv2d { window, pool, .. } if *pool == Window::UNIT => {
-            format!("Conv {}", size(window))
-        }
-        Call::Conv2d { window, pool, .. } => {
-            format!("Conv {} + MaxPool {}", size(window), size(pool))
+        Call::Conv2d { window, pool, .. } | Call::PackedConv2d { window, pool, .. } => {
+            match *pool {
+                Window::UNIT => format!("Conv {}", size(window)),
+                _ => format!("Conv {} + MaxPool {}", size(window), size(pool)),
+            }
         }
         Call::DepthwiseConv2d { window, .. } => format!("depthwise Conv {}", size(window)),
-        Call::Dense { .. } => "Conv, whole map".into(),
+        Call::Dense { .. } | Call::PackedDense { .. } => "Conv, whole map".into(),
         Call::MaxPool2d { window, .. } => format!("MaxPool {}", size(window)),
         Call::AveragePool2d { window, .. } if *window == Window::UNIT => "Relu".into(),
         Call::AveragePool2d { window, .. } => format!("AveragePool {}", size(window)),

@@ -3,7 +3,8 @@
 //! Same descriptors, same arena offsets, same kernels: what differs from the firmware is only who calls them.
 
 use std::marker::PhantomData;
-use thumbnet_compile::{Call, Factors, Program, Region, Requantize, Step};
+use thumbnet_compile::{Call, Factors, PackedLayout, Program, Region, Requantize, Step};
+use thumbnet_kernels::packed::{PackedConv2d, PackedDense};
 use thumbnet_kernels::portable::{AveragePool2d, Conv2d, Dense, DepthwiseConv2d, MaxPool2d};
 use thumbnet_kernels::requantize::{FixedPoint, Float};
 use thumbnet_kernels::{Backend, Native, requantize};
@@ -51,15 +52,18 @@ impl<'p, B: Backend> Simulator<'p, B> {
 fn execute<B: Backend>(step: &Step, arena: &mut [i8]) {
     match *step.inputs.as_slice() {
         [input] => {
-            let [input, output] = regions(arena, [input, step.output]);
+            // Without scratch, an empty region: disjoint from everything.
+            let scratch = step.scratch.unwrap_or(Region { offset: 0, bytes: 0 });
+            let [input, scratch, output] = regions(arena, [input, scratch, step.output]);
             match step.call.requantize() {
                 Some(requantize) => match &requantize.factors {
                     Factors::Fixed(multipliers) => {
                         let requantize = fixed(requantize, multipliers);
-                        scaled::<B, _>(step, requantize, input, output);
+                        scaled::<B, _>(step, requantize, input, scratch, output);
                     }
                     Factors::Float(factors) => {
-                        scaled::<B, _>(step, float(requantize, factors), input, output);
+                        let requantize = float(requantize, factors);
+                        scaled::<B, _>(step, requantize, input, scratch, output);
                     }
                 },
                 None => passed::<B>(step, input, output),
@@ -90,6 +94,7 @@ fn scaled<B: Backend, R: requantize::Requantize>(
     step: &Step,
     requantize: R,
     input_map: &[i8],
+    scratch: &mut [i8],
     output_map: &mut [i8],
 ) {
     let output = step.output_shape;
@@ -100,6 +105,26 @@ fn scaled<B: Backend, R: requantize::Requantize>(
             let layer =
                 Conv2d { input, output, window, pool, input_zero_point, weights, bias, requantize };
             B::conv2d(&layer, input_map, output_map);
+        }
+        Call::PackedConv2d {
+            layout, input, window, pool, input_zero_point, weights, bias, ..
+        } => {
+            let (input, window, pool) = (*input, *window, *pool);
+            let input_zero_point = *input_zero_point;
+            let layer = PackedConv2d {
+                input,
+                output,
+                window,
+                pool,
+                input_zero_point,
+                weights,
+                bias,
+                requantize,
+            };
+            match layout {
+                PackedLayout::Deep => B::deep_conv2d(&layer, input_map, scratch, output_map),
+                PackedLayout::Shallow => B::shallow_conv2d(&layer, input_map, scratch, output_map),
+            }
         }
         Call::DepthwiseConv2d { input, window, input_zero_point, weights, bias, .. } => {
             let (input, window, input_zero_point) = (*input, *window, *input_zero_point);
@@ -116,6 +141,9 @@ fn scaled<B: Backend, R: requantize::Requantize>(
         }
         Call::Dense { weights, bias, .. } => {
             B::dense(&Dense { weights, bias, requantize }, input_map, output_map);
+        }
+        Call::PackedDense { weights, bias, .. } => {
+            B::packed_dense(&PackedDense { weights, bias, requantize }, input_map, output_map);
         }
         Call::AveragePool2d { input, window, input_zero_point, bias, .. } => {
             let (input, window, bias) = (*input, *window, *bias);

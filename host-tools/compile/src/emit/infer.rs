@@ -1,7 +1,8 @@
 //! `impl Model for Network`: the facts, and the calls in a straight line.
 
-use super::descriptor::block;
-use crate::program::{Call, Program, Region, Step};
+use super::literal::block;
+use crate::call::Call;
+use crate::program::{Program, Region, Step};
 use std::fmt::Write;
 use thumbnet_graph::{Fit, Preprocessing};
 
@@ -80,9 +81,10 @@ fn preprocessing(program: &Program) -> String {
 /// compiler of the device removes the check and the `else` with it.
 fn call(index: usize, step: &Step) -> String {
     let regions = distinct_regions(step);
-    let (names, arguments) = match (&step.call, step.inputs.len(), regions.len()) {
-        (Call::Add(_), _, 2) => ("both, output", "both, both, output"),
-        (Call::Add(_), ..) => ("lhs, rhs, output", "lhs, rhs, output"),
+    let (names, arguments) = match (&step.call, regions.len()) {
+        (Call::Add(_), 2) => ("both, output", "both, both, output"),
+        (Call::Add(_), _) => ("lhs, rhs, output", "lhs, rhs, output"),
+        (Call::PackedConv2d { .. }, _) => ("input, scratch, output", "input, scratch, output"),
         _ => ("input, output", "input, output"),
     };
     let ranges: Vec<String> = regions.into_iter().map(range).collect();
@@ -101,10 +103,11 @@ fn call(index: usize, step: &Step) -> String {
     )
 }
 
-/// The inputs, each once, and the output.
+/// The inputs, each once, the scratch area, and the output.
 fn distinct_regions(step: &Step) -> Vec<Region> {
     let mut regions = step.inputs.clone();
     regions.dedup();
+    regions.extend(step.scratch);
     regions.push(step.output);
     regions
 }

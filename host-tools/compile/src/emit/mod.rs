@@ -4,7 +4,9 @@
 //! check or to fail on the device.
 
 mod descriptor;
+mod imports;
 mod infer;
+mod literal;
 mod weights;
 
 pub(crate) use weights::weight_file_bytes;
@@ -38,7 +40,7 @@ pub fn emit(program: &Program) -> Emitted {
     let mut rust = String::new();
     let parts = [
         header(program),
-        imports(program),
+        imports::imports(program),
         statics(program, &layout),
         descriptor::constants(program, &layout),
         infer::implementation(program),
@@ -79,39 +81,6 @@ fn header(program: &Program) -> String {
     }
     text.push_str("//! ```\n");
     text
-}
-
-fn imports(program: &Program) -> String {
-    let kernels = descriptor::types(program);
-    let forms = descriptor::forms(program);
-    let mut text = String::new();
-    if descriptor::has_constants(program) {
-        text.push_str("use thumbnet_kernels::blob::Blob;\n");
-    }
-    let geometry = descriptor::geometry(program);
-    text.push_str(&import("geometry", &geometry));
-    text.push_str("use thumbnet_kernels::model::{Arena, Info, Model, Observer, Preprocessing};\n");
-    text.push_str(&import("portable", &kernels));
-    text.push_str(&import("requantize", &forms));
-    text.push_str("use thumbnet_kernels::{Backend, Native};\n");
-    text
-}
-
-fn import(module: &str, items: &[&str]) -> String {
-    match items {
-        [] => String::new(),
-        [item] => format!("use thumbnet_kernels::{module}::{item};\n"),
-        items => import_list(module, items),
-    }
-}
-
-/// A list on one line where it fits in 100 columns, else filled lines, as rustfmt does it.
-fn import_list(module: &str, items: &[&str]) -> String {
-    let line = format!("use thumbnet_kernels::{module}::{{{}}};\n", items.join(", "));
-    if line.len() <= 101 {
-        return line;
-    }
-    format!("use thumbnet_kernels::{module}::{{\n    {},\n}};\n", items.join(", "))
 }
 
 fn statics(program: &Program, layout: &Layout) -> String {

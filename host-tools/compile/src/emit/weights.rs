@@ -1,6 +1,7 @@
-//! The weight file: int8 weights, then int32 biases and multipliers, then f32 factors.
+//! The weight file: int8 weights, packed weights, int32 biases and multipliers, then f32 factors.
 
-use crate::program::{Factors, Program};
+use crate::call::Factors;
+use crate::program::Program;
 
 /// Every part of a layer begins at a multiple of this: kernels may read words.
 const ALIGNMENT: usize = 4;
@@ -16,7 +17,7 @@ pub(super) struct Layout {
 /// Where a step finds its constants; 0 for what it does not have.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Places {
-    /// First byte of the weights.
+    /// First byte of the weights, plain or packed.
     pub weights: usize,
     /// First byte of the biases.
     pub bias: usize,
@@ -33,6 +34,12 @@ impl Layout {
             // `as` keeps the bits: the file holds two's complement.
             let weights = step.call.weights().iter().map(|weight| *weight as u8);
             places.weights = append(&mut bytes, weights);
+        }
+        for (places, step) in steps.iter_mut().zip(&program.steps) {
+            let words = step.call.packed_weights();
+            if !words.is_empty() {
+                places.weights = append(&mut bytes, words.iter().flat_map(|w| w.to_le_bytes()));
+            }
         }
         for (places, step) in steps.iter_mut().zip(&program.steps) {
             places.bias = append(&mut bytes, step.call.bias().iter().flat_map(|b| b.to_le_bytes()));

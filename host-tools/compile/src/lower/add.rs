@@ -1,8 +1,8 @@
 //! The residual add: integer shifts, proved equal to ONNX's float formula on all 65,536 pairs of codes.
 
 use super::Site;
+use crate::call::Call;
 use crate::error::CompileError;
-use crate::program::Call;
 use thumbnet_graph::Quantization;
 use thumbnet_kernels::portable::{self, Add};
 

@@ -2,9 +2,9 @@
 
 use super::requantize::requantize;
 use super::{Site, product};
+use crate::call::Call;
 use crate::error::CompileError;
 use crate::fold::fold_zero_point;
-use crate::program::Call;
 use crate::validate::MAX_MAP_BYTES;
 use thumbnet_graph::{Conv2d, Int8Weights, Padding, Shape};
 

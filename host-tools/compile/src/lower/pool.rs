@@ -2,30 +2,18 @@
 
 use super::requantize::requantize;
 use super::{Site, product};
+use crate::call::Call;
 use crate::error::CompileError;
 use crate::fold::fold_zero_point;
-use crate::program::Call;
-use thumbnet_graph::{Padding, Window};
+use thumbnet_graph::Window;
 
-/// A max pool: codes pass through, so the number format must, too.
-pub(super) fn lower_max(site: &Site<'_>, window: &Window) -> Result<Call, CompileError> {
-    if site.format(site.input()) != site.format(site.output()) {
-        return site.unsupported(
-            "its output has another scale or zero point than its input",
-            "quantize both with the same parameters: a max pool makes no new values",
-        );
-    }
-    Ok(Call::MaxPool2d { input: site.shape(site.input()), window: *window })
+/// A max pool: codes pass through, and a valid graph keeps their number format.
+pub(super) fn lower_max(site: &Site<'_>, window: &Window) -> Call {
+    Call::MaxPool2d { input: site.shape(site.input()), window: *window }
 }
 
-/// An average pool: a sum whose factor contains `1 / taps`.
+/// An average pool: a sum whose factor contains `1 / taps`. A valid graph has none over padding.
 pub(super) fn lower_average(site: &Site<'_>, window: &Window) -> Result<(Call, u64), CompileError> {
-    if window.padding != Padding::NONE {
-        return site.unsupported(
-            "an average over padding divides by a changing count",
-            "pad the map before the pool, or leave the padding out",
-        );
-    }
     sum_and_scale(site, *window)
 }
 

@@ -1,8 +1,8 @@
 //! From accumulator to output: which form, with which factors.
 
 use super::Site;
+use crate::call::{Factors, Requantize};
 use crate::error::CompileError;
-use crate::program::{Factors, Requantize};
 use thumbnet_graph::requantization::{direct_factor, fixed_multiplier};
 use thumbnet_graph::staircase::Staircase;
 use thumbnet_kernels::requantize::{fixed_point, float};

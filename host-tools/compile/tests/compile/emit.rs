@@ -4,17 +4,21 @@ use crate::samples::{Builder, every_kind, seed_cnn};
 use crate::scratch::{Scratch, has, succeed};
 use std::path::Path;
 use std::process::Command;
-use thumbnet_compile::{Options, compile, emit};
+use thumbnet_compile::{InstructionSet, Optimize, Options, compile, emit};
 use thumbnet_graph::{Int8Graph, Shape, Window};
 
 fn sources() -> Vec<(Int8Graph, Options)> {
-    let unfused = Options { fuse: false };
+    let unfused = Options { fuse: false, ..Options::default() };
+    let packed = Options { instruction_set: InstructionSet::Armv7em, ..Options::default() };
+    let fast = Options { optimize: Optimize::Speed, ..packed };
     let pool_only =
         Builder::new("pool", Shape::new(4, 4, 1)).max_pool("pool", Window::square(2, 2)).build();
     let mut graphs = vec![
         (seed_cnn(), Options::default()),
         (every_kind(), Options::default()),
         (every_kind(), unfused),
+        (seed_cnn(), packed),
+        (every_kind(), fast),
         (pool_only, Options::default()),
     ];
     graphs.extend(HOSTILE.iter().map(|name| (hostile(name), Options::default())));

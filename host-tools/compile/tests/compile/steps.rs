@@ -1,11 +1,11 @@
 //! Which steps a network becomes, and what memory they take.
 
 use crate::samples::{Builder, every_kind, seed_cnn};
-use thumbnet_compile::{Call, Options, Program, Summary, compile};
+use thumbnet_compile::{Call, InstructionSet, Optimize, Options, Program, Summary, compile};
 use thumbnet_graph::{Int8Graph, Op, Shape, Window};
 
 fn compiled(graph: &Int8Graph, fuse: bool) -> Program {
-    compile(graph, [7; 8], &Options { fuse }).expect("it compiles")
+    compile(graph, [7; 8], &Options { fuse, ..Options::default() }).expect("it compiles")
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn every_kind_of_node_gets_its_kernel() {
         "dense",
     ];
     assert_eq!(kernels(false), unfused);
-    // The pool's windows overlap, so it stays; the first ReLU joins, the second changes the format.
+    // The pool's windows overlap, so it stays.
     let fused = [
         "conv2d",
         "depthwise_conv2d",
@@ -133,4 +133,39 @@ fn the_summary_counts_what_the_program_holds() {
         table.ends_with("7,008 B of activations (lower bound 7,008 B, unplanned 7,866 B)"),
         "{table}"
     );
+}
+
+#[test]
+fn packed_kernels_run_the_seed_cnn_in_less_than_8_kib() {
+    let options = Options { instruction_set: InstructionSet::Armv7em, ..Options::default() };
+    let program = compile(&seed_cnn(), [0; 8], &options).expect("it compiles");
+    let kernels: Vec<_> = program.steps.iter().map(|step| step.call.kernel()).collect();
+    assert_eq!(kernels, ["shallow_conv2d", "deep_conv2d", "packed_dense", "packed_dense"]);
+    // Input and output of conv2, and a patch of 4 x 4 x 32 halfwords.
+    assert_eq!(program.arena_bytes, 5_408 + 1_600 + 1_024);
+    assert_eq!(program.arena_lower_bound_bytes, 8_032);
+    let scratch = program.steps[1].scratch.expect("a patch");
+    assert!(scratch.offset.is_multiple_of(8));
+    let plain = compile(&seed_cnn(), [0; 8], &Options::default()).expect("it compiles");
+    let bytes = |program: &Program| Summary::of(program).weight_bytes;
+    assert!(bytes(&program) < bytes(&plain) + 200, "packing costs only a last odd channel or tap");
+}
+
+#[test]
+fn small_weights_win_where_size_matters() {
+    let options = |optimize| Options {
+        instruction_set: InstructionSet::Armv7em,
+        optimize,
+        ..Options::default()
+    };
+    // Three input channels fill eight of a deep layer: 2.7 times the flash.
+    let graph = Builder::new("m", Shape::new(8, 8, 3)).conv("c", Window::square(2, 1), 8).build();
+    let kernel = |optimize| {
+        let program = compile(&graph, [0; 8], &options(optimize)).expect("it compiles");
+        program.steps[0].call.kernel()
+    };
+    assert_eq!(kernel(Optimize::Speed), "deep_conv2d");
+    assert_eq!(kernel(Optimize::Balanced), "conv2d");
+    let program = compile(&seed_cnn(), [0; 8], &options(Optimize::Size)).expect("it compiles");
+    assert_eq!(program, compile(&seed_cnn(), [0; 8], &Options::default()).expect("it compiles"));
 }

@@ -1,6 +1,6 @@
 //! The generated code on this machine's own target gives the bytes of the interpreter.
 
-use super::{Random, compiled};
+use super::{Random, compiled, packed};
 use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
@@ -34,7 +34,12 @@ fn generated_code_gives_the_bytes_of_the_interpreter() {
     let mut expected = String::new();
     for seed in 0..GENERATED {
         let mut random = Random::new(1_000 + seed);
-        let compiled = compiled(&random.network(), seed % 2 == 0);
+        let network = random.network();
+        let compiled = match seed % 3 {
+            0 => compiled(&network, false),
+            1 => compiled(&network, true),
+            _ => packed(&network, true),
+        };
         let input = random.bytes(compiled.input.bytes);
         let logits = desktop::run(&compiled, &input, &mut |index, output| {
             let _ = writeln!(expected, "{index} {output:?}");

@@ -5,15 +5,16 @@ mod oracle;
 mod random;
 
 use random::Random;
-use thumbnet_compile::{Options, Program, compile};
+use thumbnet_compile::{InstructionSet, Optimize, Options, Program, compile};
 use thumbnet_graph::Int8Graph;
+use thumbnet_kernels::{Armv7em, Portable};
 use thumbnet_simulate::desktop::{self, Simulator};
 
 /// Random networks tried by each test; each differs in depth, shapes, windows, formats and fusion.
 const NETWORKS: u64 = 300;
 
 fn compiled(graph: &Int8Graph, fuse: bool) -> Program {
-    compile(graph, [0; 8], &Options { fuse }).expect("random networks are valid")
+    compile(graph, [0; 8], &Options { fuse, ..Options::default() }).expect("it is valid")
 }
 
 #[test]
@@ -55,6 +56,36 @@ fn fusion_changes_no_byte() {
         }
     }
     assert!(fewer > NETWORKS as usize / 4, "only {fewer} nodes were fused: nothing was tested");
+}
+
+/// Packed wherever there is a packed kernel.
+fn packed(graph: &Int8Graph, fuse: bool) -> Program {
+    let instruction_set = InstructionSet::Armv7em;
+    let options = Options { fuse, instruction_set, optimize: Optimize::Speed };
+    compile(graph, [0; 8], &options).expect("it is valid")
+}
+
+#[test]
+fn packing_changes_no_byte_on_any_backend() {
+    let mut packed_steps = 0;
+    for seed in 0..NETWORKS {
+        let mut random = Random::new(seed);
+        let graph = random.network();
+        let program = packed(&graph, seed % 2 == 0);
+        packed_steps +=
+            program.steps.iter().filter(|step| !step.call.packed_weights().is_empty()).count();
+        let input = random.bytes(program.input.bytes);
+        let maps = oracle::run(&graph, &input);
+        let check = &mut |index: usize, output: &[i8]| {
+            let step = &program.steps[index];
+            let tensor = graph.tensors.iter().position(|tensor| tensor.name == step.tensor);
+            let expected = &maps[tensor.expect("a tensor of the graph")];
+            assert_eq!(output, expected, "seed {seed}, step {index}: {:?}", step.call);
+        };
+        Simulator::<Portable>::new(&program).run(&input, check);
+        Simulator::<Armv7em>::new(&program).run(&input, check);
+    }
+    assert!(packed_steps > NETWORKS as usize / 2, "only {packed_steps} steps were packed");
 }
 
 #[test]

@@ -45,6 +45,12 @@ impl Random {
         (0..len).map(|_| self.code()).collect()
     }
 
+    /// Weights; mostly without -128, which keeps a layer from being packed.
+    fn weights(&mut self, len: usize) -> Vec<i8> {
+        let lowest = if self.one_in(4) { -128 } else { -127 };
+        (0..len).map(|_| self.code().max(lowest)).collect()
+    }
+
     /// A network of 1 to 7 nodes.
     pub fn network(&mut self) -> Int8Graph {
         let shape = Shape::new(self.within(1, 9), self.within(1, 9), self.within(1, 5));
@@ -78,13 +84,11 @@ impl Random {
                 (Op::MaxPool2d(window), vec![last], Shape::new(h, w, shape.c), format)
             }
             8 => {
-                let (window, [h, w]) = self.window(shape, false);
+                let window = Window { dilation: [1, 1], ..self.window(shape, false).0 };
+                let [h, w] = window.positions(shape.h, shape.w).expect("smaller than before");
                 (Op::AveragePool2d(window), vec![last], Shape::new(h, w, shape.c), self.format())
             }
-            9..=11 => {
-                let format = if self.one_in(3) { self.format() } else { format };
-                (Op::Relu, vec![last], shape, format)
-            }
+            9..=11 => (Op::Relu, vec![last], shape, format),
             _ => (Op::Add, vec![last, other], shape, self.shifted(graph, [last, other])),
         };
         let name = format!("t{}", index + 1);
@@ -137,7 +141,7 @@ impl Random {
         };
         let count = oc * window.taps() * (input.c / groups);
         let average = self.one_in(6);
-        let values = if average { vec![1; count] } else { self.bytes(count) };
+        let values = if average { vec![1; count] } else { self.weights(count) };
         let bias = (0..oc).map(|_| self.within(0, 20_000) as i32 - 10_000).collect();
         let bias = if average { vec![77; oc] } else { bias };
         let scale = |random: &mut Self| 0.0005 + random.within(0, 1_000) as f32 / 300_000.0;
@@ -150,9 +154,10 @@ impl Random {
     /// A window that fits, and its positions.
     fn window(&mut self, input: Shape, padded: bool) -> (Window, [usize; 2]) {
         loop {
-            let padding = if padded && self.one_in(2) { self.padding() } else { Padding::NONE };
             let size = |random: &mut Self| [random.within(1, 3), random.within(1, 3)];
             let kernel = size(self);
+            let padding =
+                if padded && self.one_in(2) { self.padding(kernel) } else { Padding::NONE };
             let stride = if self.one_in(3) { kernel } else { size(self) };
             let dilation = if self.one_in(4) { size(self) } else { [1, 1] };
             let window = Window { kernel, stride, dilation, padding };
@@ -162,8 +167,9 @@ impl Random {
         }
     }
 
-    fn padding(&mut self) -> Padding {
-        let mut side = || self.within(0, 2);
-        Padding { top: side(), left: side(), bottom: side(), right: side() }
+    /// Less than the kernel, as max pools must have it.
+    fn padding(&mut self, [kh, kw]: [usize; 2]) -> Padding {
+        let mut side = |kernel: usize| self.within(0, kernel - 1);
+        Padding { top: side(kh), left: side(kw), bottom: side(kh), right: side(kw) }
     }
 }

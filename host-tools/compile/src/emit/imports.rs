@@ -1,0 +1,88 @@
+//! What the module imports: a list that depends on the kernels in use, since an unused import is a warning.
+
+use super::descriptor::{form_name, type_name};
+use super::literal::is_square;
+use crate::call::Call;
+use crate::program::Program;
+use std::collections::BTreeSet;
+use thumbnet_graph::Window;
+
+/// The `use` lines: exactly what the module needs.
+pub(super) fn imports(program: &Program) -> String {
+    let (packed, kernels): (Vec<_>, Vec<_>) =
+        types(program).into_iter().partition(|name| name.starts_with("Packed"));
+    let forms = forms(program);
+    let mut text = String::new();
+    if has_constants(program) {
+        text.push_str("use thumbnet_kernels::blob::Blob;\n");
+    }
+    let geometry = geometry(program);
+    text.push_str(&import("geometry", &geometry));
+    text.push_str("use thumbnet_kernels::model::{Arena, Info, Model, Observer, Preprocessing};\n");
+    text.push_str(&import("packed", &packed));
+    text.push_str(&import("portable", &kernels));
+    text.push_str(&import("requantize", &forms));
+    text.push_str("use thumbnet_kernels::{Backend, Native};\n");
+    text
+}
+
+fn import(module: &str, items: &[&str]) -> String {
+    match items {
+        [] => String::new(),
+        [item] => format!("use thumbnet_kernels::{module}::{item};\n"),
+        items => import_list(module, items),
+    }
+}
+
+/// A list on one line where it fits in 100 columns, else filled lines, as rustfmt does it.
+fn import_list(module: &str, items: &[&str]) -> String {
+    let line = format!("use thumbnet_kernels::{module}::{{{}}};\n", items.join(", "));
+    if line.len() <= 101 {
+        return line;
+    }
+    format!("use thumbnet_kernels::{module}::{{\n    {},\n}};\n", items.join(", "))
+}
+
+/// Names of the descriptor types in use, sorted.
+fn types(program: &Program) -> Vec<&'static str> {
+    sorted(program.steps.iter().map(|step| type_name(&step.call)))
+}
+
+/// Names of the requantization types in use, sorted.
+fn forms(program: &Program) -> Vec<&'static str> {
+    sorted(program.steps.iter().filter_map(|step| step.call.requantize()).map(form_name))
+}
+
+/// Names of the geometry types in use, sorted.
+fn geometry(program: &Program) -> Vec<&'static str> {
+    let windows: Vec<Window> = program.steps.iter().flat_map(|step| windows(&step.call)).collect();
+    let mut names = vec!["Shape"];
+    if !windows.is_empty() {
+        names.push("Window");
+    }
+    if windows.iter().any(|window| !is_square(window)) {
+        names.push("Padding");
+    }
+    sorted(names.into_iter())
+}
+
+/// Whether any layer has weights, biases or factors.
+fn has_constants(program: &Program) -> bool {
+    program.steps.iter().any(|step| step.call.constant_bytes() > 0)
+}
+
+fn windows(call: &Call) -> Vec<Window> {
+    match call {
+        Call::Conv2d { window, pool, .. } | Call::PackedConv2d { window, pool, .. } => {
+            vec![*window, *pool]
+        }
+        Call::DepthwiseConv2d { window, .. }
+        | Call::MaxPool2d { window, .. }
+        | Call::AveragePool2d { window, .. } => vec![*window],
+        Call::Dense { .. } | Call::PackedDense { .. } | Call::Add(_) => vec![],
+    }
+}
+
+fn sorted<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    names.collect::<BTreeSet<_>>().into_iter().collect()
+}
