@@ -28,10 +28,16 @@ pub fn deep_conv2d<R: Requantize>(
     if !fits(layer, scratch) {
         return;
     }
+    let ic = layer.input.c;
     let unpack_filter = |channel: usize, filter: &mut [i8]| {
-        for (index, weight) in filter.iter_mut().enumerate() {
-            let place = place(&layer.window, layer.input.c, channel, index);
-            *weight = unpack(layer.weights, place, channel);
+        for (tap, pixel) in filter.chunks_mut(ic.max(1)).enumerate() {
+            for (chunk, eight) in pixel.chunks_mut(8).enumerate() {
+                let first = first_word(&layer.window, ic, channel, tap, chunk);
+                let words = layer.weights.get(first..).unwrap_or_default();
+                for (index, weight) in eight.iter_mut().enumerate() {
+                    *weight = unpack(words, in_chunk(index), channel);
+                }
+            }
         }
     };
     unpacked_conv2d(layer, unpack_filter, input, scratch, output);
@@ -83,16 +89,19 @@ const fn words(window: &Window, ic: usize, oc: usize) -> usize {
     oc.div_ceil(4).saturating_mul(words_of_four(window, ic))
 }
 
-fn place(window: &Window, ic: usize, channel: usize, index: usize) -> Place {
-    let ic = ic.max(1);
-    let [tap, c] = [index / ic, index % ic];
+/// Where the words of eight input channels of one tap begin.
+fn first_word(window: &Window, ic: usize, channel: usize, tap: usize, chunk: usize) -> usize {
     let kernel_w = window.kernel[1].max(1);
     let [ky, kx] = [tap / kernel_w, tap % kernel_w];
-    let chunk = (ky * ic.div_ceil(8) + c / 8) * kernel_w + kx;
-    let word_of_chunk = c % 8 / 4 * 2 + c % 2;
-    let pair = channel % 4 / 2;
-    let word = (channel / 4) * words_of_four(window, ic) + (chunk * 4 + word_of_chunk) * 2 + pair;
-    Place { word, lane: c % 4 / 2 }
+    let chunks_before = (ky * ic.div_ceil(8) + chunk) * kernel_w + kx;
+    channel / 4 * words_of_four(window, ic) + chunks_before * 8 + channel % 4 / 2
+}
+
+/// Where the weight of one of eight input channels stands in its chunk. Every second word belongs to the
+/// other pair of output channels.
+#[inline(always)]
+const fn in_chunk(index: usize) -> Place {
+    Place { word: 2 * (index / 4 * 2 + index % 2), lane: index % 4 / 2 }
 }
 
 /// Packs `[oc, kh, kw, ic]`; `None` where a pair of channels is not exact in mixed lanes (a filter of more
@@ -102,6 +111,8 @@ pub fn pack_deep(weights: &[i8], window: &Window, ic: usize) -> Option<alloc::ve
     let filter_len = window.taps() * ic;
     let oc = weights.len().checked_div(filter_len)?;
     super::pack(weights, filter_len, words(window, ic, oc), |channel, index| {
-        place(window, ic, channel, index)
+        let [tap, c] = [index / ic, index % ic];
+        let Place { word, lane } = in_chunk(c % 8);
+        Place { word: first_word(window, ic, channel, tap, c / 8) + word, lane }
     })
 }

@@ -36,12 +36,16 @@ pub fn dense<R: Requantize>(layer: &PackedDense<'_, R>, input: &[i8], output: &m
     if !layer.describes(input, output) {
         return;
     }
-    let [inputs, outputs] = [input.len(), output.len()];
     for (channel, (code, bias)) in output.iter_mut().zip(layer.bias).enumerate() {
-        let accumulator = input.iter().enumerate().fold(*bias, |sum, (index, code)| {
-            let weight = unpack(layer.weights, place(inputs, outputs, channel, index), channel);
-            sum.wrapping_add(i32::from(*code) * i32::from(weight))
-        });
+        let place = Filter::of(input.len(), layer.bias.len(), channel);
+        let words = layer.weights.get(place.first_word..).unwrap_or_default();
+        let mut accumulator = *bias;
+        for (quad, words) in input.chunks(4).zip(words.chunks(place.words_a_quad.max(1))) {
+            for (index, code) in quad.iter().enumerate() {
+                let weight = i32::from(unpack(words, in_quad(index), channel));
+                accumulator = accumulator.wrapping_add(i32::from(*code) * weight);
+            }
+        }
         *code = layer.requantize.requantize(accumulator, channel);
     }
 }
@@ -52,16 +56,29 @@ fn words(inputs: usize, outputs: usize) -> Option<usize> {
     outputs.div_ceil(2).checked_mul(words_a_pair)
 }
 
-#[inline]
-fn place(inputs: usize, outputs: usize, channel: usize, index: usize) -> Place {
-    let quads = inputs.div_ceil(16) * 4;
-    let [block, quad] = [channel / 8, index / 4];
-    let pair_in_quad = if block < outputs / 8 {
-        (block * quads + quad) * 4 + channel % 8 / 2
-    } else {
-        (block * 4 + channel % 8 / 2) * quads + quad
-    };
-    Place { word: 2 * pair_in_quad + index % 2, lane: index % 4 / 2 }
+/// Where the weights of a channel stand.
+struct Filter {
+    first_word: usize,
+    /// From the two words of a quad to those of the next.
+    words_a_quad: usize,
+}
+
+impl Filter {
+    fn of(inputs: usize, outputs: usize, channel: usize) -> Self {
+        let words_a_pair = inputs.div_ceil(16) * 8;
+        let [block, pair] = [channel / 8, channel % 8 / 2];
+        if block < outputs / 8 {
+            Self { first_word: block * 4 * words_a_pair + 2 * pair, words_a_quad: 8 }
+        } else {
+            Self { first_word: (block * 4 + pair) * words_a_pair, words_a_quad: 2 }
+        }
+    }
+}
+
+/// Where the weight of one of the four inputs stands in its quad.
+#[inline(always)]
+const fn in_quad(index: usize) -> Place {
+    Place { word: index % 2, lane: index / 2 }
 }
 
 /// Packs `[oc, inputs]`; `None` where a pair of channels is not exact in mixed lanes (a filter of more
@@ -70,6 +87,8 @@ fn place(inputs: usize, outputs: usize, channel: usize, index: usize) -> Place {
 pub fn pack_dense(weights: &[i8], inputs: usize) -> Option<alloc::vec::Vec<i32>> {
     let outputs = weights.len().checked_div(inputs)?;
     super::pack(weights, inputs, words(inputs, outputs)?, |channel, index| {
-        place(inputs, outputs, channel, index)
+        let filter = Filter::of(inputs, outputs, channel);
+        let Place { word, lane } = in_quad(index % 4);
+        Place { word: filter.first_word + index / 4 * filter.words_a_quad + word, lane }
     })
 }

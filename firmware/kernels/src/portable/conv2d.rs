@@ -57,6 +57,9 @@ impl<R> Conv2d<'_, R> {
 /// Channels that share the walk over a pool window; their accumulators live on the stack.
 const BLOCK: usize = 16;
 
+/// Windows of up to this many elements are copied: one short loop a channel instead of one a row.
+const SMALL: usize = 32; // 3 x 3 x 3 and a few more
+
 /// For each output position and channel: the largest accumulator over the pool window, requantized
 /// once (requantization is monotone, so this equals pooling the requantized map).
 ///
@@ -130,9 +133,15 @@ fn largest_accumulators<R>(
             let y = position[0] * layer.pool.stride[0] + pool_y;
             let x = position[1] * layer.pool.stride[1] + pool_x;
             let Some(patch) = Patch::under_window(layer, input, [y, x]) else { continue };
+            let mut copy = [layer.input_zero_point; SMALL];
+            let small = copy.get_mut(..filter_len).map(|copy| patch.copy_to(copy));
             let channels = largest.iter_mut().zip(filters.chunks_exact(filter_len)).zip(bias);
             for ((largest, filter), bias) in channels {
-                *largest = (*largest).max(bias.wrapping_add(patch.inner_product(filter)));
+                let product = match small {
+                    Some(patch) => inner_product(patch, filter),
+                    None => patch.inner_product(filter),
+                };
+                *largest = (*largest).max(bias.wrapping_add(product));
             }
         }
     }
@@ -176,6 +185,22 @@ impl<'a> Patch<'a> {
             channels: c,
             padding: clipped.then_some(i32::from(layer.input_zero_point)),
         })
+    }
+
+    /// Overwrites what is on the map in `window`, `[kh, kw, ic]`, which holds the value of padding.
+    fn copy_to<'w>(&self, window: &'w mut [i8]) -> &'w [i8] {
+        let [start, end] = self.filter_columns;
+        let rows = window.chunks_exact_mut(self.filter_row_len.max(1)).skip(self.rows.first);
+        for (row, pixels) in
+            rows.take(self.rows.count).zip(self.pixels.chunks(self.row_step.max(1)))
+        {
+            let taps = row.get_mut(start..end).unwrap_or_default();
+            let pixels = pixels.chunks(self.pixel_step.max(1));
+            for (tap, pixel) in taps.chunks_mut(self.channels.max(1)).zip(pixels) {
+                tap.iter_mut().zip(pixel).for_each(|(to, from)| *to = *from);
+            }
+        }
+        window
     }
 
     /// The inner product with a filter `[kh, kw, ic]`.
