@@ -9,6 +9,8 @@ mod preflight;
 mod proto;
 mod raw;
 mod read;
+#[cfg(test)]
+mod refusals;
 mod write;
 
 pub use error::{OnnxError, Place};

@@ -57,6 +57,7 @@ impl Lowering<'_> {
         weights: &QuantizedConstant,
         positions: impl Iterator<Item = usize>,
     ) -> Result<Vec<i8>, OnnxError> {
+        self.spend(node, weights.codes.data.len())?;
         let code = |position| {
             weights.centred(position).and_then(|(code, _)| i8::try_from(code).ok()).ok_or_else(
                 || {

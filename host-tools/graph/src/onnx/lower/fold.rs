@@ -40,7 +40,6 @@ impl Lowering<'_> {
             "Slice" => self.slice(node, inputs)?,
             "Add" | "Sub" | "Mul" | "Div" => arithmetic(&node.op, inputs),
             op if is_view(op) => {
-                self.spend(node, inputs[0].data.len())?;
                 return self.reviewed(node).map(Some);
             }
             _ => return Ok(None),
@@ -53,13 +52,13 @@ impl Lowering<'_> {
         Ok(Some(Value::Constant(Rc::new(array))))
     }
 
-    /// Counts `elements` against what constant folding may make in all, so that no file makes more of
-    /// itself than a few times its own size.
-    pub(crate) fn spend(&mut self, node: &RawNode, elements: usize) -> Result<(), OnnxError> {
-        self.fold_budget = self.fold_budget.checked_sub(elements).ok_or_else(|| {
-            let reason = "the constants it computes are larger than the whole file".to_owned();
-            self.refuse(node, reason, "fold constants before quantizing (for example with onnxsim)")
+    /// Counts `elements` of new constants against what a file may make of itself in all: a few times its own size.
+    pub(crate) fn spend(&self, node: &RawNode, elements: usize) -> Result<(), OnnxError> {
+        let left = self.budget.get().checked_sub(elements).ok_or_else(|| {
+            let reason = "its constants, used again and again, outgrow the file".to_owned();
+            self.refuse(node, reason, "export the model so that each layer has weights of its own")
         })?;
+        self.budget.set(left);
         Ok(())
     }
 

@@ -150,6 +150,7 @@ impl Lowering<'_> {
                 "give one of each, or one for each channel along its axis",
             ));
         }
+        self.spend(node, scales.len() + zero_points.len())?;
         Ok(Rc::new(QuantizedConstant { codes, scales, zero_points, axis }))
     }
 

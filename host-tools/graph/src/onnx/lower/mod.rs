@@ -27,6 +27,7 @@ use super::interface::{Element, Interface, Port, TailStep};
 use super::raw::{Domain, RawGraph, RawNode};
 use crate::graph::{Int8Graph, TensorId};
 use draft::Draft;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use value::{Clamp, Codes, Pending, Probabilities, Real, Source, Value};
@@ -56,8 +57,8 @@ struct Lowering<'a> {
     draft: Draft,
     /// Operations that wait for their QuantizeLinear, until it takes them.
     pending: Vec<Option<Pending>>,
-    /// How many more elements constant folding may make.
-    fold_budget: usize,
+    /// How many more elements of constants may be made: see [`Lowering::spend`].
+    budget: Cell<usize>,
 }
 
 impl<'a> Lowering<'a> {
@@ -90,7 +91,7 @@ impl<'a> Lowering<'a> {
             last_reads,
             draft,
             pending: Vec::new(),
-            fold_budget: 4 * raw.file_bytes,
+            budget: Cell::new(raw.file_bytes.saturating_mul(4)),
         }
     }
 

@@ -11,6 +11,9 @@ use crate::op::{Int8Weights, Op};
 use std::rc::Rc;
 use thumbnet_kernels::geometry::Shape;
 
+/// Most steps that may follow the logits.
+const MAX_TAIL: usize = 8;
+
 const EXPORT_AGAIN: &str = "quantize the model again";
 
 impl Lowering<'_> {
@@ -24,6 +27,10 @@ impl Lowering<'_> {
             Value::Real(real) => self.quantize(node, real, to),
             Value::Probabilities(mut probabilities) if !probabilities.codes => {
                 probabilities.tail.push(TailStep::Round(to.format));
+                if probabilities.tail.len() > MAX_TAIL {
+                    let reason = "the softmax is quantized again and again".to_owned();
+                    return Err(self.refuse_quantization(node, reason, "quantize it once"));
+                }
                 Ok(Value::Probabilities(Probabilities { codes: true, ..probabilities }))
             }
             Value::Constant(array) => self.quantize_constant(node, &array, to),

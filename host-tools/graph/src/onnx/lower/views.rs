@@ -5,11 +5,8 @@ use super::formats::normalized;
 use super::value::{Codes, Probabilities, QuantizedConstant, Real, Value, transposed};
 use super::view::View;
 use crate::onnx::error::OnnxError;
-use crate::onnx::raw::{Array, RawNode};
+use crate::onnx::raw::{Array, MAX_RANK, RawNode};
 use std::rc::Rc;
-
-/// Most axes a shape may have.
-const MAX_RANK: usize = 8;
 
 /// Whether `op` only reshapes, transposes or copies.
 pub(crate) fn is_view(op: &str) -> bool {
@@ -32,6 +29,9 @@ impl Lowering<'_> {
         let file = &self.raw.file;
         let value = self.value(node, 0)?.clone();
         let dims = dims_of(&value);
+        if let Value::Constant(_) | Value::Weights(_) = value {
+            self.spend(node, dims.iter().product())?;
+        }
         let new = match node.op.as_str() {
             "Identity" | "Dropout" => Some(value),
             // Casting a float map to float; codes never change their type this way.
@@ -65,9 +65,7 @@ impl Lowering<'_> {
                 let permutation = node.ints(file, "perm")?.map_or_else(reversed, <[i64]>::to_vec);
                 let permutation: Option<Vec<usize>> =
                     permutation.iter().map(|&axis| usize::try_from(axis).ok()).collect();
-                permutation
-                    .and_then(|permutation| self.transposed(node, &value, &permutation).transpose())
-                    .transpose()?
+                permutation.and_then(|permutation| transposed_value(&value, &permutation))
             }
             _ => None,
         };
@@ -112,25 +110,17 @@ impl Lowering<'_> {
             self.refuse(node, reason, "export the model with fixed shapes")
         })
     }
+}
 
-    fn transposed(
-        &mut self,
-        node: &RawNode,
-        value: &Value,
-        permutation: &[usize],
-    ) -> Result<Option<Value>, OnnxError> {
-        if let Value::Constant(_) | Value::Weights(_) = value {
-            self.spend(node, dims_of(value).iter().product())?;
+fn transposed_value(value: &Value, permutation: &[usize]) -> Option<Value> {
+    match value {
+        Value::Constant(array) => {
+            transposed(array, permutation).map(|array| Value::Constant(Rc::new(array)))
         }
-        Ok(match value {
-            Value::Constant(array) => {
-                transposed(array, permutation).map(|array| Value::Constant(Rc::new(array)))
-            }
-            Value::Weights(weights) => {
-                weights.transposed(permutation).map(|weights| Value::Weights(Rc::new(weights)))
-            }
-            _ => with_view(value, |view| view.transposed(permutation)),
-        })
+        Value::Weights(weights) => {
+            weights.transposed(permutation).map(|weights| Value::Weights(Rc::new(weights)))
+        }
+        _ => with_view(value, |view| view.transposed(permutation)),
     }
 }
 

@@ -3,6 +3,9 @@
 use crate::onnx::error::OnnxError;
 use crate::onnx::proto::{TensorProto, data_type};
 
+/// Most axes that a constant or a map may have.
+pub(crate) const MAX_RANK: usize = 8;
+
 /// A constant.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Array {
@@ -98,6 +101,9 @@ impl Array {
 }
 
 fn decode(tensor: TensorProto) -> Result<Array, String> {
+    if tensor.dims.len() > MAX_RANK {
+        return Err(format!("it has {} axes", tensor.dims.len()));
+    }
     let dims = tensor
         .dims
         .iter()

@@ -1,6 +1,6 @@
 //! The one input and the one output of a model.
 
-use super::array::type_name;
+use super::array::{MAX_RANK, type_name};
 use crate::onnx::error::{OnnxError, quoted};
 use crate::onnx::interface::{Element, Port};
 use crate::onnx::proto::{GraphProto, TensorTypeProto, ValueInfoProto, data_type};
@@ -67,8 +67,8 @@ fn tensor_type<'a>(
 /// The sides of the input; the first may be left open and is 1 then.
 fn fixed_dims(name: &str, tensor: &TensorTypeProto, file: &str) -> Result<Vec<usize>, OnnxError> {
     let sides = tensor.shape.as_ref().map_or(&[][..], |shape| &shape.dim);
-    if sides.is_empty() {
-        let reason = format!("input {} has no shape", quoted(name));
+    if sides.is_empty() || sides.len() > MAX_RANK {
+        let reason = format!("input {} has {} axes", quoted(name), sides.len());
         return Err(interface(file, reason, FIXED));
     }
     let mut dims: Vec<Option<i64>> = sides.iter().map(|side| side.dim_value).collect();

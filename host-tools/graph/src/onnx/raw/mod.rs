@@ -9,7 +9,7 @@ mod check;
 mod interface;
 mod order;
 
-pub(crate) use array::{Array, Data};
+pub(crate) use array::{Array, Data, MAX_RANK};
 pub(crate) use attributes::Attributes;
 pub(crate) use check::raw_graph;
 

@@ -39,11 +39,11 @@ pub(crate) fn execution_order(
     Err(OnnxError::Cycle { place })
 }
 
-/// Follows nodes that wait for inputs from maker to maker: after as many steps as there are nodes, it walks
-/// round a cycle.
+/// Follows nodes that wait for inputs from maker to maker until it comes back to one: that one is on a cycle.
 fn node_on_cycle(nodes: &[RawNode], makers: &HashMap<&str, usize>, missing: &[usize]) -> usize {
+    let mut visited = vec![false; nodes.len()];
     let mut node = missing.iter().position(|&missing| missing > 0).unwrap_or(0);
-    for _ in 0..nodes.len() {
+    while !std::mem::replace(&mut visited[node], true) {
         let waits_for = inputs_of(&nodes[node], makers).find(|&maker| missing[maker] > 0);
         node = waits_for.unwrap_or(node);
     }
