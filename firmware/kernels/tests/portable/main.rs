@@ -4,6 +4,7 @@ mod add;
 mod conv2d;
 mod dense;
 mod depthwise_conv2d;
+mod golden;
 mod oracle;
 mod pools;
 mod random;
