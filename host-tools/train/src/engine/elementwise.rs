@@ -3,11 +3,30 @@
 //! Products and sums are kept apart (no fused multiply-add), so that every variant gives the same bits.
 
 use super::real::Real;
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
+
+/// Runs `body`, an `#[inline(always)]` closure, compiled for the machine's best instruction set.
+#[inline(always)]
+pub(crate) fn vectorized(body: impl FnMut()) {
+    Arch::new().dispatch(Body(body));
+}
+
+/// A closure as pulp's `WithSimd`. (Handed over directly, its `FnOnce` shim is a function of its own, which the
+/// compiler builds for the plainest instruction set.)
+struct Body<F>(F);
+
+impl<F: FnMut()> WithSimd for Body<F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, _: S) {
+        (self.0)();
+    }
+}
 
 /// Adds `bias[c]` to every position of a map of `bias.len()` channels, then clamps at 0 if `relu`.
 pub(crate) fn add_bias<T: Real>(map: &mut [T], bias: &[T], relu: bool) {
-    Arch::new().dispatch(
+    vectorized(
         #[inline(always)]
         || {
             for position in map.chunks_exact_mut(bias.len()) {
@@ -22,7 +41,7 @@ pub(crate) fn add_bias<T: Real>(map: &mut [T], bias: &[T], relu: bool) {
 
 /// `output = max(input, 0)`.
 pub(crate) fn relu<T: Real>(input: &[T], output: &mut [T]) {
-    Arch::new().dispatch(
+    vectorized(
         #[inline(always)]
         || {
             for (output, &value) in output.iter_mut().zip(input) {
@@ -34,7 +53,7 @@ pub(crate) fn relu<T: Real>(input: &[T], output: &mut [T]) {
 
 /// Clears the gradient where the ReLU gave 0.
 pub(crate) fn mask_by_relu<T: Real>(gradient: &mut [T], output: &[T]) {
-    Arch::new().dispatch(
+    vectorized(
         #[inline(always)]
         || {
             for (gradient, &output) in gradient.iter_mut().zip(output) {
@@ -46,7 +65,7 @@ pub(crate) fn mask_by_relu<T: Real>(gradient: &mut [T], output: &[T]) {
 
 /// Adds every position of a map of `sums.len()` channels to `sums`, in order.
 pub(crate) fn add_positions<T: Real>(sums: &mut [T], map: &[T]) {
-    Arch::new().dispatch(
+    vectorized(
         #[inline(always)]
         || {
             for position in map.chunks_exact(sums.len()) {
@@ -64,7 +83,7 @@ pub(crate) fn add<T: Real>(target: &mut [T], values: &[T], replace: bool) {
         target.copy_from_slice(values);
         return;
     }
-    Arch::new().dispatch(
+    vectorized(
         #[inline(always)]
         || {
             for (target, &value) in target.iter_mut().zip(values) {

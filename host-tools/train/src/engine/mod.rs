@@ -6,6 +6,8 @@
 
 mod chunk;
 mod elementwise;
+#[cfg(test)]
+mod gradients;
 mod layer;
 mod layers;
 mod loss;

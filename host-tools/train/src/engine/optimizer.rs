@@ -1,8 +1,8 @@
 //! From gradients to steps.
 
+use super::elementwise::vectorized;
 use super::real::Real;
 use crate::recipe::{Optimizer, Training};
-use pulp::Arch;
 
 /// Adam's decay of the first and second moments and its guard against division by 0, as in Keras.
 const ADAM: Adam = Adam { first: 0.9, second: 0.999, epsilon: 1e-7 };
@@ -78,10 +78,10 @@ fn adam<T: Real>(block: Block<'_, T>, rate: T, keep: T) {
     let second_share = T::from_f64(1.0 - ADAM.second);
     let epsilon = T::from_f64(ADAM.epsilon);
     let Block { values, gradient, first, second } = block;
-    Arch::new().dispatch(
+    vectorized(
         #[inline(always)]
         || {
-            let moments = first.iter_mut().zip(second);
+            let moments = first.iter_mut().zip(second.iter_mut());
             for ((value, &gradient), (first, second)) in
                 values.iter_mut().zip(gradient).zip(moments)
             {

@@ -113,39 +113,64 @@ fn strip<T: Real, S: Simd, const N: usize>(
         let row = index * product.rows / tiles;
         let rows = (index + 1) * product.rows / tiles - row;
         let (a, c) = (&a[row * product.a.row..], &mut c[row * product.c_row..]);
+        let tile = TileJob { product, width, a, b, c };
         match rows {
-            1 => tile::<T, S, 1, N>(simd, product, width, a, b, c),
-            2 => tile::<T, S, 2, N>(simd, product, width, a, b, c),
-            3 => tile::<T, S, 3, N>(simd, product, width, a, b, c),
-            4 => tile::<T, S, 4, N>(simd, product, width, a, b, c),
-            5 => tile::<T, S, 5, N>(simd, product, width, a, b, c),
-            _ => tile::<T, S, 6, N>(simd, product, width, a, b, c),
+            1 => tile.run::<S, 1, N>(simd),
+            2 => tile.run::<S, 2, N>(simd),
+            3 => tile.run::<S, 3, N>(simd),
+            4 => tile.run::<S, 4, N>(simd),
+            5 => tile.run::<S, 5, N>(simd),
+            _ => tile.run::<S, 6, N>(simd),
         }
     }
 }
 
-/// One tile of C, `M` rows of `N` registers: sums in registers, then stores.
-#[inline(always)]
-fn tile<T: Real, S: Simd, const M: usize, const N: usize>(
-    simd: S,
-    product: &Product,
+/// One tile of C, of some rows and registers.
+struct TileJob<'a, T> {
+    product: &'a Product,
     width: usize,
-    a: &[T],
-    b: &[T],
-    c: &mut [T],
-) {
-    let mut sums = [[T::splat(simd, T::ZERO); N]; M];
-    for run in 0..product.runs {
-        let (a, b) = (&a[run * product.a.run..], &b[run * product.b.run..]);
-        if product.a.step == 1 {
-            add_run_of_rows::<T, S, M, N>(simd, product, width, a, b, &mut sums);
+    a: &'a [T],
+    b: &'a [T],
+    c: &'a mut [T],
+}
+
+impl<T: Real> TileJob<'_, T> {
+    /// Calls the one function compiled for this shape, so that each has the registers to itself.
+    #[inline(always)]
+    fn run<S: Simd, const M: usize, const N: usize>(self, simd: S) {
+        if self.product.a.step == 1 {
+            simd.vectorize(Tile::<T, M, N, true>(self));
         } else {
-            add_run_of_columns::<T, S, M, N>(simd, product, width, a, b, &mut sums);
+            simd.vectorize(Tile::<T, M, N, false>(self));
         }
     }
-    for (row, sums) in sums.iter().enumerate() {
-        let c = &mut c[row * product.c_row..][..width];
-        store::<T, S, N>(simd, c, sums, product.accumulate);
+}
+
+/// `M` rows of `N` registers; `BY_ROWS` if steps are neighbours in A, else rows are.
+struct Tile<'a, T, const M: usize, const N: usize, const BY_ROWS: bool>(TileJob<'a, T>);
+
+impl<T: Real, const M: usize, const N: usize, const BY_ROWS: bool> WithSimd
+    for Tile<'_, T, M, N, BY_ROWS>
+{
+    type Output = ();
+
+    /// Sums in registers, then stores.
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let TileJob { product, width, a, b, c } = self.0;
+        let mut sums = [[T::splat(simd, T::ZERO); N]; M];
+        for run in 0..product.runs {
+            let (a, b) = (&a[run * product.a.run..], &b[run * product.b.run..]);
+            sums = if BY_ROWS {
+                add_run_of_rows::<T, S, M, N>(simd, product, width, a, b, sums)
+            } else {
+                add_run_of_columns::<T, S, M, N>(simd, product, width, a, b, sums)
+            };
+        }
+        for (row, sums) in sums.iter().enumerate() {
+            let c = &mut c[row * product.c_row..][..width];
+            store::<T, S, N>(simd, c, sums, product.accumulate);
+        }
     }
 }
 
@@ -157,8 +182,8 @@ fn add_run_of_rows<T: Real, S: Simd, const M: usize, const N: usize>(
     width: usize,
     a: &[T],
     b: &[T],
-    sums: &mut [[T::Vector<S>; N]; M],
-) {
+    mut sums: [[T::Vector<S>; N]; M],
+) -> [[T::Vector<S>; N]; M] {
     let rows: [&[T]; M] = std::array::from_fn(|row| &a[row * product.a.row..][..product.steps]);
     for step in 0..product.steps {
         let b = load::<T, S, N>(simd, &b[step * product.b.step..][..width]);
@@ -166,6 +191,7 @@ fn add_run_of_rows<T: Real, S: Simd, const M: usize, const N: usize>(
             multiply_add::<T, S, N>(simd, row[step], &b, sums);
         }
     }
+    sums
 }
 
 /// A run whose rows are neighbours in A.
@@ -176,8 +202,8 @@ fn add_run_of_columns<T: Real, S: Simd, const M: usize, const N: usize>(
     width: usize,
     a: &[T],
     b: &[T],
-    sums: &mut [[T::Vector<S>; N]; M],
-) {
+    mut sums: [[T::Vector<S>; N]; M],
+) -> [[T::Vector<S>; N]; M] {
     for step in 0..product.steps {
         let b = load::<T, S, N>(simd, &b[step * product.b.step..][..width]);
         let a = &a[step * product.a.step..][..M];
@@ -185,6 +211,7 @@ fn add_run_of_columns<T: Real, S: Simd, const M: usize, const N: usize>(
             multiply_add::<T, S, N>(simd, a, &b, sums);
         }
     }
+    sums
 }
 
 #[inline(always)]

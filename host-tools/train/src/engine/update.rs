@@ -70,18 +70,9 @@ impl<T: Real> Memory<T> {
         };
         weights.update(round.step, true, |start, gradient| {
             if round.sizes.gradient_by_batch {
-                let (size, units) = (round.sizes.input, round.sizes.output);
-                let first = start / units;
-                let replace = round.first;
-                dense::weight_gradient(
-                    inputs,
-                    size,
-                    first,
-                    output_gradients,
-                    units,
-                    gradient,
-                    !replace,
-                );
+                let units = round.sizes.output;
+                let inputs = (&inputs[..], round.sizes.input, start / units);
+                dense::weight_gradient(inputs, output_gradients, units, gradient, !round.first);
             } else {
                 round.add_up(start, gradient, |parameters| &parameters.weights);
             }

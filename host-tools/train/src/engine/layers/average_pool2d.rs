@@ -1,9 +1,9 @@
 //! Average pool: the mean of each window; over the whole map it is the global one.
 
 use super::max_pool2d::PoolGeometry;
+use crate::engine::elementwise::vectorized;
 use crate::engine::layer::{Backward, Forward, Layer, Sizes};
 use crate::engine::real::Real;
-use pulp::Arch;
 use thumbnet_graph::{Shape, Window};
 
 pub(crate) struct AveragePool2d {
@@ -48,22 +48,25 @@ impl<T: Real> Layer<T> for AveragePool2d {
 impl AveragePool2d {
     fn average<T: Real>(&self, input: &[T], output: &mut [T]) {
         let (c, share) = (self.geometry.input.c, self.share::<T>());
-        Arch::new().dispatch(
+        vectorized(
             #[inline(always)]
             || {
-                self.geometry.for_each_window(|start, at| {
-                    let output = &mut output[at..][..c];
-                    output.fill(T::ZERO);
-                    for tap in 0..self.taps {
-                        let values = &input[start + self.geometry.tap_offset(tap)..][..c];
-                        for (sum, &value) in output.iter_mut().zip(values) {
-                            *sum += value;
+                self.geometry.for_each_window(
+                    #[inline(always)]
+                    |start, at| {
+                        let output = &mut output[at..][..c];
+                        output.fill(T::ZERO);
+                        for tap in 0..self.taps {
+                            let values = &input[start + self.geometry.tap_offset(tap)..][..c];
+                            for (sum, &value) in output.iter_mut().zip(values) {
+                                *sum += value;
+                            }
                         }
-                    }
-                    for sum in output {
-                        *sum *= share;
-                    }
-                })
+                        for sum in output {
+                            *sum *= share;
+                        }
+                    },
+                )
             },
         );
     }
@@ -71,20 +74,23 @@ impl AveragePool2d {
     fn spread<T: Real>(&self, output_gradient: &[T], input_gradient: &mut [T]) {
         let (c, share) = (self.geometry.input.c, self.share::<T>());
         input_gradient.fill(T::ZERO);
-        Arch::new().dispatch(
+        vectorized(
             #[inline(always)]
             || {
-                self.geometry.for_each_window(|start, at| {
-                    for tap in 0..self.taps {
-                        let target =
-                            &mut input_gradient[start + self.geometry.tap_offset(tap)..][..c];
-                        for (target, &gradient) in
-                            target.iter_mut().zip(&output_gradient[at..][..c])
-                        {
-                            *target += gradient * share;
+                self.geometry.for_each_window(
+                    #[inline(always)]
+                    |start, at| {
+                        for tap in 0..self.taps {
+                            let target =
+                                &mut input_gradient[start + self.geometry.tap_offset(tap)..][..c];
+                            for (target, &gradient) in
+                                target.iter_mut().zip(&output_gradient[at..][..c])
+                            {
+                                *target += gradient * share;
+                            }
                         }
-                    }
-                })
+                    },
+                )
             },
         );
     }

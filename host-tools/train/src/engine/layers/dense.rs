@@ -46,12 +46,11 @@ impl<T: Real> Layer<T> for Dense {
     }
 }
 
-/// The weights' gradient over a whole batch, for the inputs from `first`: `gradient` is `[rows, units]`,
-/// `inputs` `[pictures, size]`, `output_gradients` `[pictures, units]`.
+/// The weights' gradient over a whole batch: `gradient` is `[rows, units]`, for the inputs from `first` on.
+/// `inputs` is a matrix `[pictures, size]` given as `(values, size, first)`, `output_gradients` is
+/// `[pictures, units]`.
 pub(crate) fn weight_gradient<T: Real>(
-    inputs: &[T],
-    size: usize,
-    first: usize,
+    (inputs, size, first): (&[T], usize, usize),
     output_gradients: &[T],
     units: usize,
     gradient: &mut [T],

@@ -1,8 +1,8 @@
 //! Max pool: the largest value of each window, and which one it was (the first, if several).
 
+use crate::engine::elementwise::vectorized;
 use crate::engine::layer::{Backward, Forward, Layer, Sizes};
 use crate::engine::real::Real;
-use pulp::Arch;
 use thumbnet_graph::{Shape, Window};
 
 /// A max pool on its own.
@@ -62,19 +62,22 @@ impl PoolGeometry {
 
     /// Writes each window's maximum, and the index of its tap to `choices`.
     pub fn forward<T: Real>(&self, input: &[T], output: &mut [T], choices: &mut [u8]) {
-        Arch::new().dispatch(
+        vectorized(
             #[inline(always)]
             || {
-                self.for_each_window(|start, at| {
-                    let c = self.input.c;
-                    let (output, choices) = (&mut output[at..][..c], &mut choices[at..][..c]);
-                    output.copy_from_slice(&input[start..][..c]);
-                    choices.fill(0);
-                    for tap in 1..self.window.taps() {
-                        let values = &input[start + self.tap_offset(tap)..][..c];
-                        keep_larger(values, tap as u8, output, choices);
-                    }
-                })
+                self.for_each_window(
+                    #[inline(always)]
+                    |start, at| {
+                        let c = self.input.c;
+                        let (output, choices) = (&mut output[at..][..c], &mut choices[at..][..c]);
+                        output.copy_from_slice(&input[start..][..c]);
+                        choices.fill(0);
+                        for tap in 1..self.window.taps() {
+                            let values = &input[start + self.tap_offset(tap)..][..c];
+                            keep_larger(values, tap as u8, output, choices);
+                        }
+                    },
+                )
             },
         );
     }
@@ -87,17 +90,21 @@ impl PoolGeometry {
         input_gradient: &mut [T],
     ) {
         input_gradient.fill(T::ZERO);
-        Arch::new().dispatch(
+        vectorized(
             #[inline(always)]
             || {
-                self.for_each_window(|start, at| {
-                    let c = self.input.c;
-                    let (gradient, choices) = (&output_gradient[at..][..c], &choices[at..][..c]);
-                    for tap in 0..self.window.taps() {
-                        let target = &mut input_gradient[start + self.tap_offset(tap)..][..c];
-                        add_chosen(gradient, choices, tap as u8, target);
-                    }
-                })
+                self.for_each_window(
+                    #[inline(always)]
+                    |start, at| {
+                        let c = self.input.c;
+                        let (gradient, choices) =
+                            (&output_gradient[at..][..c], &choices[at..][..c]);
+                        for tap in 0..self.window.taps() {
+                            let target = &mut input_gradient[start + self.tap_offset(tap)..][..c];
+                            add_chosen(gradient, choices, tap as u8, target);
+                        }
+                    },
+                )
             },
         );
     }
