@@ -5,7 +5,7 @@
 
 use crate::error::CompileError;
 use crate::memory_map::{self, Memory};
-use crate::options::{InstructionSet, Options};
+use crate::options::{InstructionSet, Optimize, Options};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -27,6 +27,8 @@ pub struct Board {
     pub model: Option<PathBuf>,
     /// The Rust target triple of `.cargo/config.toml`; `None` if that names none.
     pub target: Option<String>,
+    /// What to spend where a faster kernel costs memory.
+    pub optimize: Optimize,
     /// `FLASH` of memory.x.
     pub flash: Memory,
     /// `RAM` of memory.x.
@@ -63,6 +65,7 @@ struct Metadata {
 struct Settings {
     chip: Option<String>,
     model: Option<PathBuf>,
+    optimize: Option<Optimize>,
     stack_bytes: Option<usize>,
     data_bytes: Option<usize>,
     code_bytes: Option<usize>,
@@ -83,13 +86,18 @@ impl Board {
     /// Reads the board in folder `dir` from its Cargo.toml and memory.x.
     ///
     /// `[package.metadata.thumbnet]` must be there; its keys are `chip`, `model` (relative to `dir`),
-    /// `stack_bytes` (8 KiB if missing), `data_bytes` (0) and `code_bytes` (64 KiB).
+    /// `optimize` (`speed`, `balanced` or `size`; balanced if missing), `stack_bytes` (8 KiB), `data_bytes` (0)
+    /// and `code_bytes` (64 KiB).
     ///
     /// # Errors
     /// If a file cannot be read, the manifest names no board, or memory.x lacks FLASH or RAM.
     pub fn load(dir: &Path) -> Result<Self, CompileError> {
         let manifest_path = dir.join("Cargo.toml");
         let (name, settings) = manifest(&manifest_path)?;
+        let settings = settings.ok_or_else(|| {
+            let problem = "there is no [package.metadata.thumbnet]".to_owned();
+            board_error(&manifest_path, problem, "add it, with chip = \"...\" and model = \"...\"")
+        })?;
         let memory_path = dir.join("memory.x");
         let memories = memory_map::parse(&read(&memory_path)?)
             .map_err(|problem| board_error(&memory_path, problem, MEMORY_REMEDY))?;
@@ -105,6 +113,7 @@ impl Board {
             chip: settings.chip,
             model: settings.model.map(|model| dir.join(model)),
             target: target(&dir.join(".cargo/config.toml"))?,
+            optimize: settings.optimize.unwrap_or_default(),
             flash: memory("FLASH")?,
             ram: memory("RAM")?,
             stack_bytes: settings.stack_bytes.unwrap_or(DEFAULT_STACK_BYTES),
@@ -113,13 +122,18 @@ impl Board {
         })
     }
 
-    /// How programs for this board are compiled: balanced, with weights packed for its core.
+    /// How programs for this board are compiled: as its manifest says, with weights packed for its core.
     pub fn options(&self) -> Options {
         let target = self.target.as_deref().unwrap_or_default();
-        Options { instruction_set: InstructionSet::of_target(target), ..Options::default() }
+        Options {
+            instruction_set: InstructionSet::of_target(target),
+            optimize: self.optimize,
+            ..Options::default()
+        }
     }
 
-    /// All boards among the folders of `boards_dir`, by name. A folder without a memory.x is no board.
+    /// All boards among the folders of `boards_dir`, by name. A folder without a memory.x or without
+    /// `[package.metadata.thumbnet]` in its manifest is no board.
     ///
     /// # Errors
     /// If the folder cannot be read, or a board in it is described wrongly.
@@ -129,7 +143,9 @@ impl Board {
         let mut boards = Vec::new();
         for entry in std::fs::read_dir(boards_dir).map_err(unreadable)? {
             let dir = entry.map_err(unreadable)?.path();
-            if dir.join("memory.x").is_file() {
+            let is_board =
+                dir.join("memory.x").is_file() && manifest(&dir.join("Cargo.toml"))?.1.is_some();
+            if is_board {
                 boards.push(Self::load(&dir)?);
             }
         }
@@ -141,20 +157,17 @@ impl Board {
 const MEMORY_REMEDY: &str =
     "write MEMORY { FLASH : ORIGIN = 0x08000000, LENGTH = 512K RAM : ORIGIN = ..., LENGTH = ... }";
 
-fn manifest(path: &Path) -> Result<(String, Settings), CompileError> {
+/// Name and settings of a crate; settings are `None` if it is no board.
+fn manifest(path: &Path) -> Result<(String, Option<Settings>), CompileError> {
     let manifest: Manifest = toml::from_str(&read(path)?).map_err(|error| {
         let problem = error.message().to_owned();
-        board_error(path, problem, "the keys of [package.metadata.thumbnet] are chip, model, stack_bytes, data_bytes, code_bytes")
+        board_error(path, problem, "the keys of [package.metadata.thumbnet] are chip, model, optimize, stack_bytes, data_bytes, code_bytes")
     })?;
     let package = manifest.package;
     let package = package.ok_or_else(|| {
         board_error(path, "there is no [package]".into(), "name a board's folder")
     })?;
-    let settings = package.metadata.thumbnet.ok_or_else(|| {
-        let problem = "there is no [package.metadata.thumbnet]".to_owned();
-        board_error(path, problem, "add it, with chip = \"...\" and model = \"...\"")
-    })?;
-    Ok((package.name, settings))
+    Ok((package.name, package.metadata.thumbnet))
 }
 
 /// `[build] target` of a board's cargo configuration, if there is one.

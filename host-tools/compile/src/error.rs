@@ -22,6 +22,14 @@ pub enum CompileError {
         /// Its size.
         size: usize,
     },
+    /// A file is a model, but cannot be compiled.
+    #[error("{}: {source}", path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<CompileError>,
+    },
     /// No kernel computes this operation exactly.
     #[error("{node}: {problem}; {remedy}")]
     Unsupported {
@@ -92,8 +100,7 @@ impl From<OnnxError> for CompileError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{model}: the weights need {} B of flash but {board} has {} B after {} B for code: {} B too many; \
-     layer {layer} alone needs {} B; make this layer smaller, choose a board with more flash, or lower \
-     `code_bytes` in the board's Cargo.toml if the code is smaller",
+     layer {layer} alone needs {} B; make this layer smaller, choose a board with more flash, or {remedy}",
     thousands(*need_bytes), thousands(*have_bytes), thousands(*code_bytes),
     thousands(need_bytes.saturating_sub(*have_bytes)), thousands(*layer_bytes)
 )]
@@ -112,6 +119,8 @@ pub struct FlashTooSmall {
     pub layer: String,
     /// Bytes of its constants.
     pub layer_bytes: usize,
+    /// What may help without another model or board.
+    pub remedy: &'static str,
 }
 
 /// By how much the activations miss the board's RAM.
@@ -119,7 +128,7 @@ pub struct FlashTooSmall {
 #[error(
     "{model}: the activations need {} B of RAM but {board} has {} B after {} B for the stack and \
      {} B for other data: {} B too many; layer {layer} alone needs {} B; make its maps smaller (a \
-     stride or pool before it), or choose a board with more RAM",
+     stride or pool before it), choose a board with more RAM, or {remedy}",
     thousands(*need_bytes), thousands(*have_bytes), thousands(*stack_bytes), thousands(*data_bytes),
     thousands(need_bytes.saturating_sub(*have_bytes)), thousands(*layer_bytes)
 )]
@@ -140,6 +149,8 @@ pub struct RamTooSmall {
     pub layer: String,
     /// Bytes of its inputs, output and scratch.
     pub layer_bytes: usize,
+    /// What may help without another model or board.
+    pub remedy: &'static str,
 }
 
 /// `531234` as `531,234`: byte counts are read by people.

@@ -83,6 +83,10 @@ fn flash_too_small(program: &Program, report: &FitReport) -> FlashTooSmall {
         code_bytes: report.code_bytes,
         layer,
         layer_bytes,
+        remedy: remedy(
+            program,
+            "lower code_bytes in the board's Cargo.toml if the code is smaller",
+        ),
     }
 }
 
@@ -100,6 +104,16 @@ fn ram_too_small(program: &Program, report: &FitReport) -> RamTooSmall {
         data_bytes: report.data_bytes,
         layer,
         layer_bytes,
+        remedy: remedy(program, "lower stack_bytes in the board's Cargo.toml if it is less deep"),
+    }
+}
+
+/// Packed kernels cost memory; where there are none, what is reserved can be too much.
+fn remedy(program: &Program, otherwise: &'static str) -> &'static str {
+    if program.steps.iter().any(|step| !step.call.packed_weights().is_empty()) {
+        "set optimize = \"size\" in the board's Cargo.toml"
+    } else {
+        otherwise
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the user may choose about a compilation.
 
+use serde::Deserialize;
+
 /// How a network is compiled. All choices give the same bytes of every layer that both make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -41,7 +43,8 @@ impl InstructionSet {
 }
 
 /// What to spend where a faster kernel costs flash or RAM.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Optimize {
     /// The fastest kernel that there is.
     Speed,

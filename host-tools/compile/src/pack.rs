@@ -171,7 +171,7 @@ impl Random {
 #[cfg(test)]
 mod tests {
     use super::{Buffer, Packing, overlap, pack};
-    use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
+    use proptest::prelude::{ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, proptest};
 
     fn chain(sizes: &[usize]) -> Vec<Buffer> {
         let buffer = |(step, bytes): (usize, &usize)| Buffer {
@@ -208,6 +208,9 @@ mod tests {
     }
 
     proptest! {
+        // Each case packs by thousands of tries; these already take a second.
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
         #[test]
         fn live_buffers_never_share_a_byte(buffers in proptest::collection::vec(any_buffer(), 0..24)) {
             let packing = pack(&buffers);

@@ -2,7 +2,9 @@
 
 use crate::samples::seed_cnn;
 use crate::scratch::Scratch;
-use thumbnet_compile::{Board, CompileError, Memory, Options, Program, compile, fit};
+use thumbnet_compile::{
+    Board, CompileError, InstructionSet, Memory, Optimize, Options, Program, compile, fit,
+};
 
 fn program() -> Program {
     compile(&seed_cnn(), [0; 8], &Options::default()).expect("it compiles")
@@ -25,15 +27,22 @@ const MEMORY: &str = "MEMORY {
 #[test]
 fn a_board_is_read_from_its_folder() {
     let scratch = Scratch::new("a_board_is_read");
-    let settings =
-        "chip = \"STM32F446RETx\"\nmodel = \"../m.onnx\"\nstack_bytes = 4096\ncode_bytes = 32768";
+    let settings = "chip = \"STM32F446RETx\"\nmodel = \"../m.onnx\"\noptimize = \"speed\"\nstack_bytes = 4096\ncode_bytes = 32768";
     let nucleo = board(&scratch, "nucleo", settings, MEMORY);
     assert_eq!(nucleo.chip.as_deref(), Some("STM32F446RETx"));
     assert_eq!(nucleo.model, Some(scratch.path("nucleo").join("../m.onnx")));
     assert_eq!(nucleo.flash, Memory { origin: 0x0800_0000, bytes: 512 << 10 });
     assert_eq!((nucleo.stack_bytes, nucleo.data_bytes, nucleo.code_bytes), (4_096, 0, 32_768));
+    assert_eq!(nucleo.options().instruction_set, InstructionSet::Portable);
+    scratch.write("nucleo/.cargo/config.toml", "[build]\ntarget = \"thumbv7em-none-eabihf\"");
+    let options = Board::load(&scratch.path("nucleo")).expect("it is a board").options();
+    assert_eq!(options.instruction_set, InstructionSet::Armv7em);
+    assert_eq!(options.optimize, Optimize::Speed);
     board(&scratch, "another", "", MEMORY);
-    scratch.write("no-board/Cargo.toml", "[package]\nname = \"x\"");
+    // Tests that run on a board link with a memory.x, too, and have no model.
+    scratch.write("tests/Cargo.toml", "[package]\nname = \"x\"");
+    scratch.write("tests/memory.x", MEMORY);
+    scratch.write("library/Cargo.toml", "[package]\nname = \"x\"");
     let names: Vec<String> = Board::all(&scratch.path("."))
         .expect("all are boards")
         .into_iter()
@@ -49,6 +58,10 @@ fn wrong_boards_name_the_file_and_the_remedy() {
     for (manifest, problem) in [
         ("[package]\nname = 3", "invalid type"),
         ("[workspace]", "no [package]"),
+        (
+            "[package]\nname = \"x\"\n[package.metadata.thumbnet]\noptimize = \"fast\"",
+            "unknown variant",
+        ),
         ("[package]\nname = \"x\"", "no [package.metadata.thumbnet]"),
         (
             "[package]\nname = \"x\"\n[package.metadata.thumbnet]\nstack = 1",
@@ -99,4 +112,9 @@ fn the_budget_is_exact_to_the_byte() {
     assert!(matches!(error, CompileError::FlashTooSmall(_)), "{message}");
     assert!(message.contains("after 2,000 B for code: 1 B too many"), "{message}");
     assert!(message.contains("layer dense1 alone needs 102,912 B"), "{message}");
+
+    let options = Options { instruction_set: InstructionSet::Armv7em, ..Options::default() };
+    let packed = compile(&seed_cnn(), [0; 8], &options).expect("it compiles");
+    let message = fit(&packed, &board).expect_err("scratch does not fit").to_string();
+    assert!(message.ends_with("or set optimize = \"size\" in the board's Cargo.toml"), "{message}");
 }
