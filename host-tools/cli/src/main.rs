@@ -1,2 +1,46 @@
-//! stub
-fn main(){}
+//! `thumbnet`: trains, exports, checks, compiles and runs image classifiers for microcontrollers.
+#![forbid(unsafe_code)]
+
+mod classify;
+mod evaluation;
+mod file;
+mod inference;
+mod model_file;
+mod outcome;
+mod progress;
+mod reference;
+mod report;
+mod runner;
+mod verb;
+
+use clap::Parser;
+use outcome::Outcome;
+use std::process::ExitCode;
+
+const EXAMPLES: &str = "\
+Examples:
+  thumbnet train --data fashion-mnist-subset -o models/mine
+  thumbnet export models/mine
+  thumbnet parity models/mine/model.onnx
+  thumbnet inspect models/mine/model.onnx --board nucleo-f446re
+
+Exit codes: 0 good, 1 a check failed, 2 bad input or usage.";
+
+/// Image classification on microcontrollers: from pictures or an ONNX file to exact firmware.
+#[derive(Parser)]
+#[command(name = "thumbnet", version, about, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: verb::Verb,
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().verb.run() {
+        Ok(Outcome::Good) => ExitCode::SUCCESS,
+        Ok(Outcome::CheckFailed) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("thumbnet: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! A compiled network over many pictures, on all cores of the desktop.
+
+use crate::classify::best;
+use crate::progress::bar;
+use rayon::prelude::{IntoParallelIterator, ParallelIterator};
+use thumbnet_compile::Program;
+use thumbnet_data::{Pictures, to_codes};
+use thumbnet_simulate::desktop::Simulator;
+
+/// Correct answers among the first `images` pictures.
+pub(crate) fn count_correct(program: &Program, pictures: &Pictures, images: usize) -> usize {
+    let bar = bar(images as u64, "pictures");
+    let correct = (0..images)
+        .into_par_iter()
+        .map_init(
+            || <Simulator>::new(program),
+            |simulator, index| {
+                let codes = to_codes(pictures.picture(index));
+                bar.inc(1);
+                best(simulator.run(&codes, &mut |_, _| {})) == pictures.labels[index]
+            },
+        )
+        .filter(|&correct| correct)
+        .count();
+    bar.finish_and_clear();
+    correct
+}

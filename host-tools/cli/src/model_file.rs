@@ -1,0 +1,47 @@
+//! A model as the verbs need it: the ONNX file read, checked and compiled.
+
+use anyhow::{Context, bail};
+use std::path::{Path, PathBuf};
+use thumbnet_compile::{Board, Options, Program, compile_file};
+use thumbnet_data::{Fit, InputSpec};
+use thumbnet_graph::Preprocessing;
+
+/// Compiles the ONNX file as it is deployed.
+pub(crate) fn load(file: &Path) -> anyhow::Result<Program> {
+    Ok(compile_file(file, &Options::default())?)
+}
+
+/// How pictures become the model's input; a model that says nothing gets them cropped.
+pub(crate) fn input_spec(program: &Program) -> InputSpec {
+    let unsaid = Preprocessing { fit: Fit::Crop, invert: false };
+    InputSpec::new(program.input_shape, program.metadata.preprocessing.unwrap_or(unsaid))
+}
+
+/// Name of a class: the model's label, or its number.
+pub(crate) fn label(program: &Program, class: usize) -> String {
+    program.metadata.labels.get(class).cloned().unwrap_or_else(|| class.to_string())
+}
+
+/// The board of this name.
+pub(crate) fn board(name: &str) -> anyhow::Result<Board> {
+    let folder = boards_folder()?;
+    let boards = Board::all(&folder)?;
+    let names: Vec<_> = boards.iter().map(|board| board.name.clone()).collect();
+    match boards.into_iter().find(|board| board.name == name) {
+        Some(board) => Ok(board),
+        None => bail!(
+            "there is no board '{name}' in {}; there are: {}",
+            folder.display(),
+            names.join(", ")
+        ),
+    }
+}
+
+/// The boards' workspace: below the current folder, or in the source tree this program was built from.
+fn boards_folder() -> anyhow::Result<PathBuf> {
+    let built_from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../firmware/boards");
+    [PathBuf::from("firmware/boards"), built_from]
+        .into_iter()
+        .find_map(|folder| folder.canonicalize().ok())
+        .context("no folder firmware/boards; run this in a checkout of Thumbnet")
+}

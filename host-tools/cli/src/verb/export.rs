@@ -1,0 +1,182 @@
+//! `thumbnet export`: a trained network as int8 ONNX.
+
+use crate::file;
+use crate::inference::count_correct;
+use crate::outcome::Outcome;
+use crate::report::{print_json, table, thousands};
+use crate::verb::train;
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use std::path::PathBuf;
+use thumbnet_compile::{Options, compile, digest};
+use thumbnet_data::Dataset;
+use thumbnet_graph::onnx::{self, Form};
+use thumbnet_quantize::{LayerReport, quantize};
+use thumbnet_train::{Trained, load};
+
+/// Pictures that ranges of activations are taken from: more change nothing that can be measured.
+const CALIBRATION_PICTURES: usize = 500;
+
+const EXAMPLES: &str = "\
+Examples:
+  thumbnet export models/mine
+  thumbnet export models/mine --form qdq -o mine-qdq.onnx
+  thumbnet export models/mine --data pictures/ --max-drop 0.5";
+
+/// Arguments of `export`.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Export {
+    /// The folder of a trained network.
+    folder: PathBuf,
+    /// How quantization is written: operators on int8 tensors, or float operators between Quantize and Dequantize.
+    #[arg(long, value_enum, default_value_t = FormName::Qlinear)]
+    form: FormName,
+    /// The ONNX file [default: model.onnx in the folder].
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Where the data is that the network was trained on [default: where it was].
+    #[arg(long, value_name = "NAME|DIR")]
+    data: Option<String>,
+    /// Refuse to write a model that loses more than this many points of accuracy.
+    #[arg(long, value_name = "POINTS", default_value_t = 1.0)]
+    max_drop: f64,
+    /// Print one JSON document instead of tables.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum FormName {
+    /// QLinearConv, int8 MaxPool.
+    Qlinear,
+    /// QuantizeLinear and DequantizeLinear around float operators.
+    Qdq,
+}
+
+#[derive(Serialize)]
+struct Report {
+    file: String,
+    bytes: usize,
+    images: usize,
+    float_accuracy: f64,
+    int8_accuracy: f64,
+    layers: Vec<Layer>,
+}
+
+#[derive(Serialize)]
+struct Layer {
+    node: String,
+    op: &'static str,
+    /// Signal over quantization noise, in decibels.
+    sqnr_db: f64,
+    /// Largest relative growth of a weight scale in the search for equal thresholds.
+    scale_growth: f64,
+    /// Most scales that a channel tried.
+    tries: u32,
+    /// Largest magnitude that an accumulator can reach.
+    accumulator_bound: i64,
+}
+
+impl Export {
+    pub(crate) fn run(self) -> anyhow::Result<Outcome> {
+        let trained = load(&self.folder)?;
+        let dataset = self.load_data(&trained)?;
+        let form = match self.form {
+            FormName::Qlinear => Form::QLinear,
+            FormName::Qdq => Form::Qdq,
+        };
+        let calibration = dataset.train.subset(CALIBRATION_PICTURES);
+        let quantized = quantize(&trained.network.to_graph(), &calibration.pixels, form)?;
+        let bytes = onnx::write(&quantized.graph, form);
+        let program = compile(&quantized.graph, digest(&bytes), &Options::default())?;
+
+        let images = dataset.test.len();
+        let int8 = count_correct(&program, &dataset.test, images);
+        let file = self.output.clone().unwrap_or_else(|| self.folder.join("model.onnx"));
+        let report = Report {
+            file: file.display().to_string(),
+            bytes: bytes.len(),
+            images,
+            float_accuracy: train::judge(&trained.network, &dataset).accuracy,
+            int8_accuracy: int8 as f64 / images.max(1) as f64,
+            layers: quantized.layers.into_iter().map(Layer::from).collect(),
+        };
+        let drop = (report.float_accuracy - report.int8_accuracy) * 100.0;
+        if drop <= self.max_drop {
+            file::write(&file, &bytes)?;
+        }
+        if self.json {
+            print_json(&report)?
+        } else {
+            report.print()
+        }
+        if drop > self.max_drop {
+            bail!(
+                "int8 loses {drop:.2} points, more than --max-drop {}: nothing was written; train longer, or allow it \
+                 with a larger --max-drop",
+                self.max_drop
+            );
+        }
+        if !self.json {
+            println!("\nwrote {} ({} B)", report.file, thousands(report.bytes as u64));
+        }
+        Ok(Outcome::Good)
+    }
+
+    /// The pictures the network learned from; ranges of activations come from them.
+    fn load_data(&self, trained: &Trained) -> anyhow::Result<Dataset> {
+        let recipe = trained.network.recipe();
+        let origin = recipe.data.as_ref().context("the model's recipe names no data")?;
+        let source = self.data.as_deref().unwrap_or(&origin.name);
+        let dataset = train::load_data(source, recipe, 0).with_context(|| {
+            format!(
+                "the data that {} was trained on is needed; say where it is with --data",
+                recipe.name
+            )
+        })?;
+        if dataset.classes != origin.classes {
+            bail!(
+                "{source} has other classes than the network; give the data it was trained on with --data"
+            );
+        }
+        if dataset.digest().to_string() != origin.digest {
+            eprintln!(
+                "note: {source} is not the data that the network was trained on ({})",
+                origin.name
+            );
+        }
+        Ok(dataset)
+    }
+}
+
+impl From<LayerReport> for Layer {
+    fn from(layer: LayerReport) -> Self {
+        let LayerReport { node, op, sqnr_db, scale_growth, tries, accumulator_bound } = layer;
+        Self { node, op, sqnr_db, scale_growth, tries, accumulator_bound }
+    }
+}
+
+impl Report {
+    fn print(&self) {
+        let rows = self.layers.iter().map(|layer| {
+            vec![
+                layer.node.clone(),
+                layer.op.to_owned(),
+                format!("{:.1}", layer.sqnr_db),
+                format!("{:.1e}", layer.scale_growth),
+                layer.tries.to_string(),
+                thousands(layer.accumulator_bound.unsigned_abs()),
+            ]
+        });
+        let headers = ["layer", "op", "SQNR (dB)", "scale growth", "tries", "largest accumulator"];
+        println!("{}", table(&headers, &[2, 3, 4, 5], rows.collect()));
+        println!(
+            "\naccuracy  float {:.2} %, int8 {:.2} % ({} test pictures)",
+            self.float_accuracy * 100.0,
+            self.int8_accuracy * 100.0,
+            thousands(self.images as u64)
+        );
+    }
+}

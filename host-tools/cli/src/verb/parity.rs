@@ -1,0 +1,61 @@
+//! `thumbnet parity`: every layer's bytes against tract.
+
+use crate::outcome::Outcome;
+use crate::reference;
+use clap::{Args, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  thumbnet parity models/fashion/model.onnx
+  thumbnet parity models/fashion/model.onnx --data fashion-mnist --images 10000
+  thumbnet parity models/fashion/model.onnx --runtime qemu --images 20";
+
+/// Arguments of `parity`.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Parity {
+    /// The int8 ONNX file.
+    file: PathBuf,
+    /// Pictures: a data set's name or a folder; its test part is used. Random inputs if left out and no
+    /// embedded set has the model's input shape.
+    #[arg(long, value_name = "NAME|DIR")]
+    data: Option<OsString>,
+    /// How many pictures [default: all of the test part].
+    #[arg(long, value_name = "N")]
+    images: Option<usize>,
+    /// Where our side runs.
+    #[arg(long, value_enum, default_value_t = Runtime::Simulate)]
+    runtime: Runtime,
+    /// Print one JSON document instead of tables.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Runtime {
+    /// The firmware's kernels on the desktop.
+    Simulate,
+    /// The real firmware in the emulator.
+    Qemu,
+}
+
+impl Parity {
+    pub(crate) fn run(self) -> anyhow::Result<Outcome> {
+        let mut arguments: Vec<OsString> = vec!["parity".into(), self.file.into()];
+        if let Some(data) = self.data {
+            arguments.extend(["--data".into(), data]);
+        }
+        if let Some(images) = self.images {
+            arguments.extend(["--images".into(), images.to_string().into()]);
+        }
+        if matches!(self.runtime, Runtime::Qemu) {
+            arguments.extend(["--runtime".into(), "qemu".into()]);
+        }
+        if self.json {
+            arguments.push("--json".into());
+        }
+        reference::run(arguments)
+    }
+}

@@ -1,0 +1,59 @@
+//! `thumbnet simulate`: pictures classified with the firmware's own arithmetic.
+
+mod pictures;
+mod set;
+
+use crate::outcome::Outcome;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  thumbnet simulate models/fashion/model.onnx --image shoe.png
+  thumbnet simulate models/fashion/model.onnx --data fashion-mnist --json
+  thumbnet simulate models/fashion/model.onnx --data fashion-mnist-subset --images 20 --runtime qemu";
+
+/// Arguments of `simulate`.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Simulate {
+    /// The int8 ONNX file.
+    file: PathBuf,
+    /// Pictures to classify, of any size and colour.
+    #[arg(long = "image", value_name = "PICTURE", num_args = 1.., required_unless_present = "data",
+          conflicts_with = "data")]
+    images: Vec<PathBuf>,
+    /// A data set's name or folder: the accuracy over its test part.
+    #[arg(long, value_name = "NAME|DIR")]
+    data: Option<String>,
+    /// Only the first N pictures of the test part.
+    #[arg(long = "images", value_name = "N", requires = "data")]
+    limit: Option<usize>,
+    /// How many classes to show for each picture.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    top: usize,
+    /// Where the network runs. In the emulator the logits and every layer are also compared with the desktop.
+    #[arg(long, value_enum, default_value_t = Runtime::Desktop)]
+    runtime: Runtime,
+    /// Print one JSON document instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Where a network runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Runtime {
+    /// The firmware's kernels on the desktop.
+    Desktop,
+    /// The real firmware in the emulator.
+    Qemu,
+}
+
+impl Simulate {
+    pub(crate) fn run(self) -> anyhow::Result<Outcome> {
+        match &self.data {
+            Some(source) => set::run(&self, source),
+            None => pictures::run(&self),
+        }
+    }
+}

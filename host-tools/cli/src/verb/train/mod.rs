@@ -1,0 +1,215 @@
+//! `thumbnet train`: labelled pictures in, a network out.
+
+mod observer;
+
+use crate::evaluation;
+use crate::outcome::Outcome;
+use crate::report::{print_json, thousands};
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+use observer::{Console, interruption};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+use thumbnet_data::{Dataset, Fit, InputSpec, LoadOptions, load_with};
+use thumbnet_graph::Shape;
+use thumbnet_train::metrics::{Metrics, predictions};
+use thumbnet_train::{EpochResult, InputFit, Network, Optimizer, Recipe, Trained};
+
+const EXAMPLES: &str = "\
+Examples:
+  thumbnet train                                   the embedded set, the seed CNN, ten epochs
+  thumbnet train --data pictures/ -o models/mine   one folder of pictures a class
+  thumbnet train --data fashion-mnist --epochs 20 --seed 7 -o models/fashion
+  thumbnet train --resume -o models/mine           goes on after Ctrl-C, to the same result
+
+One seed gives the same bytes on every run, in any folder and with any number of threads (RAYON_NUM_THREADS).";
+
+/// Arguments of `train`.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Train {
+    /// A data set's name (see `data list`), a folder of IDX files, or a folder of class folders of pictures.
+    #[arg(long, value_name = "NAME|DIR", default_value = thumbnet_data::EMBEDDED)]
+    data: String,
+    /// A built-in network (seed-cnn, lenet5) or a model.toml.
+    #[arg(long, value_name = "NAME|FILE", default_value = "seed-cnn")]
+    model: String,
+    /// Passes over the training pictures [default: the recipe's, 10].
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Pictures a step [default: the recipe's, 32].
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
+    /// What turns gradients into steps [default: the recipe's, adam].
+    #[arg(long, value_enum)]
+    optimizer: Option<OptimizerName>,
+    /// Peak learning rate [default: the recipe's].
+    #[arg(long, value_name = "RATE")]
+    learning_rate: Option<f64>,
+    /// Where weights and order come from [default: the recipe's, 1].
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Unreadable pictures that may be left out.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    max_bad: usize,
+    /// The model's folder [default: models/ and the network's name].
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// Go on with the unfinished training in the model's folder.
+    #[arg(long, conflicts_with_all = ["epochs", "batch", "optimizer", "learning_rate", "seed", "overwrite"])]
+    resume: bool,
+    /// Replace a finished network in the model's folder.
+    #[arg(long)]
+    overwrite: bool,
+    /// Print one JSON document instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum OptimizerName {
+    /// Steps scaled by the gradient's moments.
+    Adam,
+    /// Stochastic gradient descent with momentum.
+    Sgd,
+    /// Plain gradient descent over all pictures at once.
+    Gd,
+}
+
+#[derive(Serialize)]
+struct Report {
+    model: String,
+    folder: String,
+    parameters: usize,
+    finished: bool,
+    seconds: f64,
+    epochs: Vec<EpochResult>,
+    test: Option<Metrics>,
+}
+
+impl Train {
+    pub(crate) fn run(self) -> anyhow::Result<Outcome> {
+        let recipe = self.recipe()?;
+        let folder = self.output.clone().unwrap_or_else(|| Path::new("models").join(&recipe.name));
+        self.check_folder(&folder)?;
+        let dataset = load_data(&self.data, &recipe, self.max_bad)?;
+        if !self.json {
+            println!("{dataset}");
+        }
+        let interrupted = Arc::new(AtomicBool::new(false));
+        interruption(&interrupted)?;
+        let start = Instant::now();
+        let mut console = Console::new(interrupted, self.json);
+        let trained = if self.resume {
+            thumbnet_train::resume(&folder, &dataset, &mut console)?
+        } else {
+            thumbnet_train::train(&recipe, &dataset, &folder, &mut console)?
+        };
+        console.finish();
+        let seconds = start.elapsed().as_secs_f64();
+        let report = Report::of(&trained, &folder, &dataset, seconds);
+        if self.json {
+            print_json(&report)?
+        } else {
+            report.print(&folder)
+        }
+        Ok(Outcome::Good)
+    }
+
+    /// The recipe with the command line's changes; that of the folder when a training is resumed.
+    fn recipe(&self) -> anyhow::Result<Recipe> {
+        if self.resume {
+            let folder = self.output.as_deref().context("say which training to resume: -o DIR")?;
+            return Ok(Recipe::read(&folder.join("model.toml"))?);
+        }
+        let mut recipe = Recipe::find(&self.model)?;
+        let training = &mut recipe.training;
+        training.epochs = self.epochs.unwrap_or(training.epochs);
+        training.batch = self.batch.unwrap_or(training.batch);
+        training.seed = self.seed.unwrap_or(training.seed);
+        training.learning_rate = self.learning_rate.unwrap_or(training.learning_rate);
+        training.optimizer = match self.optimizer {
+            Some(OptimizerName::Adam) => Optimizer::Adam,
+            Some(OptimizerName::Sgd) => Optimizer::Sgd,
+            Some(OptimizerName::Gd) => Optimizer::Gd,
+            None => training.optimizer,
+        };
+        Ok(recipe)
+    }
+
+    /// A network that took hours must not be lost to a forgotten `-o`.
+    fn check_folder(&self, folder: &Path) -> anyhow::Result<()> {
+        if self.resume || self.overwrite || !folder.join("weights.safetensors").exists() {
+            return Ok(());
+        }
+        bail!(
+            "{} holds a network already; choose another folder with -o, or say --overwrite (or --resume)",
+            folder.display()
+        )
+    }
+}
+
+/// Loads the data in the shape of the recipe's input, and prints what was left out of it. The set is named as
+/// the user named it, so that `export` finds it again.
+pub(super) fn load_data(source: &str, recipe: &Recipe, max_bad: usize) -> anyhow::Result<Dataset> {
+    let [h, w, c] = recipe.input.shape;
+    let fit = match recipe.input.fit {
+        InputFit::Stretch => Fit::Stretch,
+        InputFit::Crop => Fit::Crop,
+    };
+    let input = InputSpec { shape: Shape::new(h, w, c), fit, invert: recipe.input.invert };
+    let options = LoadOptions { seed: recipe.training.seed, max_bad, ..Default::default() };
+    let mut loaded = load_with(source, input, &options)?;
+    for note in &loaded.notes {
+        eprintln!("{note}");
+    }
+    loaded.dataset.name = source.to_owned();
+    Ok(loaded.dataset)
+}
+
+/// The float network on the test pictures.
+pub(super) fn judge(network: &Network, dataset: &Dataset) -> Metrics {
+    let logits = network.predict(&dataset.test.pixels);
+    let predicted = predictions(&logits, dataset.classes.len());
+    Metrics::new(&predicted, &dataset.test.labels, &dataset.classes)
+}
+
+impl Report {
+    fn of(trained: &Trained, folder: &Path, dataset: &Dataset, seconds: f64) -> Self {
+        let network = &trained.network;
+        let test = (!dataset.test.is_empty()).then(|| judge(network, dataset));
+        Self {
+            model: network.recipe().name.clone(),
+            folder: folder.display().to_string(),
+            parameters: network.parameter_count(),
+            finished: trained.is_finished(),
+            seconds,
+            epochs: trained.history.clone(),
+            test,
+        }
+    }
+
+    fn print(&self, folder: &Path) {
+        if let Some(test) = &self.test {
+            println!();
+            evaluation::print(test);
+        }
+        println!(
+            "\n{} with {} parameters in {} ({:.0} s)",
+            self.model,
+            thousands(self.parameters as u64),
+            folder.display(),
+            self.seconds
+        );
+        if !self.finished {
+            println!(
+                "stopped after epoch {}; go on with: thumbnet train --resume -o {}",
+                self.epochs.len(),
+                folder.display()
+            );
+        }
+    }
+}
