@@ -34,8 +34,10 @@ pub fn read_inputs(
     input: Quantization,
 ) -> Result<Vec<Vec<i8>>, ReferenceError> {
     let file = path.display().to_string();
-    let bytes = fs::read(path).map_err(|source| ReferenceError::Io { file: file.clone(), source })?;
-    parse_inputs(&bytes, shape, layout, input).map_err(|reason| ReferenceError::Npy { file, reason })
+    let bytes =
+        fs::read(path).map_err(|source| ReferenceError::Io { file: file.clone(), source })?;
+    parse_inputs(&bytes, shape, layout, input)
+        .map_err(|reason| ReferenceError::Npy { file, reason })
 }
 
 /// Writes `rows`, all of one length, as an int8 array `(n, length)`; the file appears whole or not at all.
@@ -68,18 +70,24 @@ fn open(bytes: &[u8]) -> Result<NpyFile<&[u8]>, String> {
     if header_bytes(bytes).is_none_or(|length| length > MOST_HEADER_BYTES) {
         return Err(format!("not a .npy file; {REMEDY}"));
     }
-    let file = catch_panic(|| NpyFile::new(bytes)).map_err(|_| format!("a damaged .npy header; {REMEDY}"))?;
+    let file = catch_panic(|| NpyFile::new(bytes))
+        .map_err(|_| format!("a damaged .npy header; {REMEDY}"))?;
     let file = file.map_err(|error| format!("not a .npy file ({error}); {REMEDY}"))?;
     if file.order() != Order::C && file.shape().len() > 1 {
         return Err("the array is in Fortran order; save numpy.ascontiguousarray(x)".to_owned());
     }
-    let count = file.shape().iter().try_fold(1_u64, |count, &dimension| count.checked_mul(dimension));
+    let count =
+        file.shape().iter().try_fold(1_u64, |count, &dimension| count.checked_mul(dimension));
     let size = file.dtype().num_bytes().unwrap_or(0) as u64;
     let claimed = count.and_then(|count| count.checked_mul(size));
     let header = file.header().clone();
     let data = file.into_inner();
     if claimed != Some(data.len() as u64) {
-        return Err(format!("the header claims {:?} values, the file holds {} bytes", header.shape(), data.len()));
+        return Err(format!(
+            "the header claims {:?} values, the file holds {} bytes",
+            header.shape(),
+            data.len()
+        ));
     }
     Ok(NpyFile::with_header(header, data))
 }
@@ -100,7 +108,9 @@ fn row_dimensions(file: &NpyFile<&[u8]>) -> Result<Vec<usize>, String> {
         [] | [_] => Err("the array needs one row a picture: shape (n, …)".to_owned()),
         [_, map @ ..] => map
             .iter()
-            .map(|&dimension| usize::try_from(dimension).map_err(|_| "the array is too large".to_owned()))
+            .map(|&dimension| {
+                usize::try_from(dimension).map_err(|_| "the array is too large".to_owned())
+            })
             .collect(),
     }
 }
@@ -189,4 +199,72 @@ fn write_beside(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         let _ = fs::remove_file(&temporary);
     }
     written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{encode, parse_inputs};
+    use crate::layout::Layout;
+    use thumbnet_graph::Quantization;
+    use thumbnet_kernels::geometry::Shape;
+
+    const FORMAT: Quantization = Quantization { scale: 0.5, zero_point: -3 };
+
+    /// An array as numpy writes it.
+    fn npy(header: &str, data: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(header.len()).unwrap().to_le_bytes();
+        [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), data].concat()
+    }
+
+    fn parse(bytes: &[u8], shape: Shape) -> Result<Vec<Vec<i8>>, String> {
+        parse_inputs(bytes, shape, Layout::ChannelsFirst, FORMAT)
+    }
+
+    #[test]
+    fn rows_are_written_and_read_back() {
+        let rows = vec![vec![1, -128, 127], vec![0, 5, -7]];
+        let bytes = encode(&rows).unwrap();
+        assert_eq!(parse(&bytes, Shape::new(1, 1, 3)), Ok(rows));
+    }
+
+    #[test]
+    fn reals_are_rounded_half_to_even_and_clamped() {
+        let reals = [0.25_f32, 0.75, -0.25, 1e9, -1e9];
+        let data: Vec<u8> = reals.iter().flat_map(|real| real.to_le_bytes()).collect();
+        let bytes = npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 5), }", &data);
+        assert_eq!(parse(&bytes, Shape::new(1, 1, 5)), Ok(vec![vec![-3, -1, -3, 127, -128]]));
+        let bytes = npy(
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1), }",
+            &f32::NAN.to_le_bytes(),
+        );
+        assert!(parse(&bytes, Shape::new(1, 1, 1)).unwrap_err().contains("finite"));
+    }
+
+    #[test]
+    fn the_models_own_layout_wins_where_both_fit() {
+        let bytes = npy(
+            "{'descr': '|i1', 'fortran_order': False, 'shape': (1, 2, 2, 2), }",
+            &[0, 1, 2, 3, 4, 5, 6, 7],
+        );
+        let rows = parse(&bytes, Shape::new(2, 2, 2));
+        assert_eq!(rows, Ok(vec![vec![0, 4, 1, 5, 2, 6, 3, 7]]));
+    }
+
+    #[test]
+    fn hostile_files_are_refused_without_a_panic() {
+        let huge = "{'descr': '|i1', 'fortran_order': False, 'shape': (4294967296, 4294967296), }";
+        let claims = "{'descr': '|i1', 'fortran_order': False, 'shape': (1000000000, 3), }";
+        let objects = "{'descr': '|O', 'fortran_order': False, 'shape': (1, 3), }";
+        let doubles = "{'descr': '<f8', 'fortran_order': False, 'shape': (1, 3), }";
+        let fortran = "{'descr': '|i1', 'fortran_order': True, 'shape': (1, 3), }";
+        let deep = "(".repeat(1000);
+        for header in [huge, claims, objects, doubles, fortran, "", "{}", deep.as_str()] {
+            assert!(parse(&npy(header, &[1, 2, 3]), Shape::new(1, 1, 3)).is_err(), "{header}");
+        }
+        let good = npy("{'descr': '|i1', 'fortran_order': False, 'shape': (1, 3), }", &[1, 2, 3]);
+        for end in 0..good.len() {
+            assert!(parse(&good[..end], Shape::new(1, 1, 3)).is_err(), "cut at {end}");
+        }
+        assert!(parse(&good, Shape::new(1, 1, 3)).is_ok());
+    }
 }

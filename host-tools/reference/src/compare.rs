@@ -200,9 +200,9 @@ fn match_steps(
     let steps = program.steps.iter().enumerate();
     match reference.exposed {
         Exposed::EveryLayer => steps.map(|(_, step)| find(tract, step)).collect(),
-        Exposed::Logits => {
-            steps.map(|(index, step)| if index == last { find(tract, step) } else { Ok(None) }).collect()
-        }
+        Exposed::Logits => steps
+            .map(|(index, step)| if index == last { find(tract, step) } else { Ok(None) })
+            .collect(),
     }
 }
 
@@ -223,5 +223,11 @@ fn differences(shape: Shape, expected: &[i8], output: Output<'_>) -> (usize, Opt
 /// Element `index` of a map of `shape`.
 fn place(shape: Shape, index: usize, tract: i8, thumbnet: i8) -> Place {
     let pixel = index / shape.c;
-    Place { channel: index % shape.c, row: pixel / shape.w, column: pixel % shape.w, tract, thumbnet }
+    Place {
+        channel: index % shape.c,
+        row: pixel / shape.w,
+        column: pixel % shape.w,
+        tract,
+        thumbnet,
+    }
 }

@@ -91,7 +91,9 @@ pub enum ReferenceError {
         reason: String,
     },
     /// The emulator's firmware has other layers than the program compiled here.
-    #[error("{file}: the firmware was built from another version of the compiler; build thumbnet anew")]
+    #[error(
+        "{file}: the firmware was built from another version of the compiler; build thumbnet anew"
+    )]
     OtherFirmware {
         /// The model.
         file: String,

@@ -23,7 +23,10 @@ pub(crate) fn read(file: OnnxFile<'_>) -> Result<InferenceModel, ReferenceError>
 }
 
 /// Gives the one input batch 1 and returns it.
-pub(crate) fn fix_input(file: OnnxFile<'_>, model: &mut InferenceModel) -> Result<Port, ReferenceError> {
+pub(crate) fn fix_input(
+    file: OnnxFile<'_>,
+    model: &mut InferenceModel,
+) -> Result<Port, ReferenceError> {
     let unfit = |tensor: String, found: String| ReferenceError::Input {
         file: file.name.to_owned(),
         tensor,

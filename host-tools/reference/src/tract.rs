@@ -84,7 +84,8 @@ impl Tract {
         let input_port = loading::fix_input(file, &mut model)?;
         let outlets = loading::choose_outlets(file, &mut model, expose)?;
         guard(file, "type", || model.select_output_outlets(&outlets))?;
-        let names: Vec<_> = outlets.iter().map(|&outlet| loading::name_of(&model, outlet)).collect();
+        let names: Vec<_> =
+            outlets.iter().map(|&outlet| loading::name_of(&model, outlet)).collect();
         let typed = guard(file, "type", || model.into_typed())?;
         let prepared = loading::prepare(file, typed, mode)?;
         let tensors = loading::ports(file, &prepared, names)?;

@@ -49,7 +49,8 @@ impl Run {
         };
         let tract = model.reference(mode, Exposed::Logits)?.tract;
         let input = tract.input();
-        let rows = arrays::read_inputs(&self.inputs, input.shape, input.layout, model.input_format())?;
+        let rows =
+            arrays::read_inputs(&self.inputs, input.shape, input.layout, model.input_format())?;
         let bar = progress_bar(rows.len());
         let logits = rows.par_iter().map(|row| {
             let logits = tract.run(row)?.remove(0);

@@ -54,7 +54,8 @@ fn rows(modes: &[&ModeReport]) -> Vec<Vec<String>> {
 /// The rows as lines: the first two columns to the left, numbers to the right.
 fn align(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width =
+        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<_> = (0..columns).map(width).collect();
     let mut text = String::new();
     for row in rows {
@@ -80,7 +81,9 @@ fn totals(parity: &Parity) -> Vec<String> {
     }
     let total = |way| {
         let of_way = parity.modes.iter().filter(move |mode| (mode.mode, mode.exposed) == way);
-        of_way.fold((0, 0), |(different, bytes), mode| (different + mode.different, bytes + mode.bytes))
+        of_way.fold((0, 0), |(different, bytes), mode| {
+            (different + mode.different, bytes + mode.bytes)
+        })
     };
     let line = |&(mode, exposed)| {
         let (different, bytes) = total((mode, exposed));
