@@ -1,9 +1,9 @@
-//! Compiles the model into the firmware and tells the linker where the memories are.
+//! Compiles the board's model into the firmware and tells the linker where the memories are.
 
 fn main() {
-    let manifest_dir = std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
-    println!("cargo::rustc-link-search={manifest_dir}");
+    thumbnet_compile::build_script::run();
+    // Here rather than in .cargo/config.toml, because RUSTFLAGS in the environment would replace flags from there.
+    println!("cargo::rustc-link-search={}", env!("CARGO_MANIFEST_DIR"));
     println!("cargo::rustc-link-arg-bins=-Tlink.x");
     println!("cargo::rustc-link-arg-bin=qemu-mps2-an386=-Tdefmt.x");
-    println!("cargo::rerun-if-changed=memory.x");
 }

@@ -99,16 +99,14 @@ impl<S: Read + Write> Client<S> {
     ///
     /// # Errors
     /// [`SimulateError::Link`] if the stream cannot be written.
-    pub fn new(mut stream: S, patience: Duration) -> Result<Self, SimulateError> {
-        // A boundary ends whatever half a frame an earlier program may have left on the line.
-        stream.write_all(&[0]).map_err(SimulateError::Link)?;
-        Ok(Self {
-            stream,
-            encoder: Encoder::new(),
-            decoder: Decoder::new(),
-            sequence: 0,
-            patience,
-        })
+    pub fn new(stream: S, patience: Duration) -> Result<Self, SimulateError> {
+        let (encoder, decoder) = (Encoder::new(), Decoder::new());
+        let mut client = Self { stream, encoder, decoder, sequence: 0, patience };
+        // A boundary ends whatever half a frame an earlier program may have left on the line; what the board says to
+        // it, and still to that program, is no answer to us.
+        client.stream.write_all(&[0]).map_err(SimulateError::Link)?;
+        client.drain()?;
+        Ok(client)
     }
 
     /// Asks which network the board runs, with all names.
@@ -182,9 +180,9 @@ impl<S: Read + Write> Client<S> {
         })
     }
 
-    /// Lets each inference take this long.
-    pub fn set_patience(&mut self, patience: Duration) {
-        self.patience = patience;
+    /// The stream, for whatever comes next on it.
+    pub fn into_stream(self) -> S {
+        self.stream
     }
 
     /// Writes `bytes` to `target` and then makes `request` of them; both again if something of it got lost.
@@ -212,9 +210,13 @@ impl<S: Read + Write> Client<S> {
         for (number, bytes) in bytes.chunks(CHUNK_BYTES).enumerate() {
             let offset = u32::try_from(number * CHUNK_BYTES).unwrap_or(u32::MAX);
             let request = Request::Write { target, offset, bytes };
-            self.ask(&request, "a receipt", |reply| {
-                if reply == Reply::Done { Some(()) } else { None }
-            })?;
+            self.ask(
+                &request,
+                "a receipt",
+                |reply| {
+                    if reply == Reply::Done { Some(()) } else { None }
+                },
+            )?;
         }
         Ok(())
     }
@@ -273,10 +275,12 @@ impl<S: Read + Write> Client<S> {
         loop {
             self.send(request)?;
             match self.receive(name, patience, &expect) {
-                Err(SimulateError::Refused(Refusal::Damaged)) if attempt < ATTEMPTS => attempt += 1,
-                Err(SimulateError::TimedOut { .. }) if attempt < ATTEMPTS && !slow => attempt += 1,
+                Err(SimulateError::Refused(Refusal::Damaged)) if attempt < ATTEMPTS => {}
+                Err(SimulateError::TimedOut { .. }) if attempt < ATTEMPTS && !slow => {}
                 result => return result,
             }
+            attempt += 1;
+            self.drain()?;
         }
     }
 
@@ -315,6 +319,23 @@ impl<S: Read + Write> Client<S> {
             let answer = format!("{reply:?}");
             return expect(reply).ok_or(SimulateError::Confused { request: name, answer });
         }
+    }
+
+    /// Reads until the line is silent.
+    fn drain(&mut self) -> Result<(), SimulateError> {
+        let deadline = Instant::now() + PROMPT;
+        let mut bytes = [0; 64];
+        while Instant::now() < deadline {
+            match self.stream.read(&mut bytes) {
+                Ok(0) => break, // the next answer's absence is told where it is waited for
+                Ok(_) => {}
+                Err(error) if is_silence(&error) => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(SimulateError::Link(error)),
+            }
+        }
+        self.decoder = Decoder::new();
+        Ok(())
     }
 
     /// Reads up to the end of a frame; `false` if it does not come in time.

@@ -42,7 +42,7 @@ fn build_binary(model: &Path, binary: &str) -> Result<PathBuf, SimulateError> {
     let lock = lock(&images.join("lock"))?;
     let output = cargo_build(&boards.join(BOARD), &target, &model, binary)?;
     if !output.status.success() {
-        return Err(SimulateError::Build { model, reason: last_lines(&output.stderr) });
+        return Err(SimulateError::Build { model, reason: reason(&output.stderr) });
     }
     let built = target.join(TARGET).join("release").join(binary);
     let kept = images.join(format!("{binary}-{}.elf", fingerprint(&content)));
@@ -59,7 +59,7 @@ fn cargo_build(
 ) -> Result<Output, SimulateError> {
     let mut cargo = thumbnet_toolchain::cargo_for_target(TARGET)?;
     cargo
-        .args(["build", "--release", "--quiet", "--locked", "--target", TARGET, "--bin", binary])
+        .args(["build", "--release", "--quiet", "--target", TARGET, "--bin", binary])
         .arg("--target-dir")
         .arg(target)
         .current_dir(board)
@@ -86,9 +86,9 @@ fn boards_folder() -> Result<PathBuf, SimulateError> {
 fn target_folder(boards: &Path) -> PathBuf {
     match std::env::var_os("CARGO_TARGET_DIR") {
         // cargo reads a relative folder from where it was started, as we do.
-        Some(folder) => std::path::absolute(&folder)
-            .unwrap_or_else(|_| PathBuf::from(folder))
-            .join("boards"),
+        Some(folder) => {
+            std::path::absolute(&folder).unwrap_or_else(|_| PathBuf::from(folder)).join("boards")
+        }
         None => boards.join("target"),
     }
 }
@@ -115,9 +115,16 @@ fn fingerprint(content: &[u8]) -> String {
     Sha256::digest(content)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn last_lines(output: &[u8]) -> String {
+/// What the build script says, which is one line with a remedy; else the compiler's last lines.
+fn reason(output: &[u8]) -> String {
+    const BUILD_SCRIPT: &str = "--- stderr";
     let text = String::from_utf8_lossy(output);
-    let lines: Vec<_> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    let lines = || text.lines().map(str::trim);
+    let mut script = lines().skip_while(|line| *line != BUILD_SCRIPT);
+    if let Some(error) = script.find_map(|line| line.strip_prefix("error: ")) {
+        return error.to_owned();
+    }
+    let lines: Vec<_> = lines().filter(|line| !line.is_empty()).collect();
     lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
 }
 

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
-/// How long an inference may take, unless [`Emulator::set_patience`] says otherwise: a hundred times
+/// How long an inference may take, unless [`Emulator::start_within`] says otherwise: a hundred times
 /// what the largest network of the MLPerf Tiny set needs on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -26,8 +26,16 @@ impl Emulator {
     /// # Errors
     /// [`SimulateError`] if QEMU is missing, the image is none, or it does not answer.
     pub fn start(elf: &Path) -> Result<Self, SimulateError> {
+        Self::start_within(elf, PATIENCE)
+    }
+
+    /// As [`Emulator::start`], but gives the firmware at most `patience` for each answer.
+    ///
+    /// # Errors
+    /// As [`Emulator::start`].
+    pub fn start_within(elf: &Path, patience: Duration) -> Result<Self, SimulateError> {
         let (mut process, stream) = Process::start(elf)?;
-        let started = Client::new(stream, PATIENCE).and_then(|mut client| {
+        let started = Client::new(stream, patience).and_then(|mut client| {
             let info = client.info()?;
             Ok((client, info))
         });
@@ -77,10 +85,5 @@ impl Emulator {
     /// Log lines since the last call, such as `INFO  class 3 dress, confidence 97 %, cost 1420000`.
     pub fn log(&self) -> Vec<String> {
         self.process.log.take()
-    }
-
-    /// Lets each inference take this long.
-    pub fn set_patience(&mut self, patience: Duration) {
-        self.client.set_patience(patience);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::SimulateError;
 use defmt_decoder::{DecodeError, Table};
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -67,13 +67,17 @@ pub(crate) fn collect_frames(table: &Table, mut stream: impl Read, log: &Log) {
     }
 }
 
-/// Reads lines of text from `stream` into `log` until the stream ends.
+/// Reads the emulator's own lines of text from `stream` into `log` until the stream ends.
 pub(crate) fn collect_lines(stream: impl Read, log: &Log) {
-    use std::io::{BufRead, BufReader};
+    /// QEMU says so of every machine with an Ethernet controller that is not connected.
+    const NO_NEWS: &str = "has no peer";
     let mut reader = BufReader::new(stream);
     let mut line = Vec::new();
     while let Ok(1..) = reader.read_until(b'\n', &mut line) {
-        log.push(format!("qemu: {}", String::from_utf8_lossy(&line).trim_end()));
+        let text = String::from_utf8_lossy(&line);
+        if !text.contains(NO_NEWS) {
+            log.push(format!("qemu: {}", text.trim_end()));
+        }
         line.clear();
     }
 }

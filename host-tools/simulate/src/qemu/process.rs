@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 const START: Duration = Duration::from_secs(30);
 /// How often to look whether it has.
 const POLL: Duration = Duration::from_millis(5);
-/// How long a read waits before it looks at the clock.
-const READ_TIMEOUT: Duration = Duration::from_millis(200);
+/// How long a read waits before it looks at the clock, and how long the line is silent after a frame.
+const READ_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// A running QEMU; killed and reaped when dropped, also by a panic.
 #[derive(Debug)]
@@ -61,7 +61,9 @@ impl Process {
                 None => SimulateError::Link(source),
             },
             SimulateError::TimedOut { after, .. } => match self.child.try_wait() {
-                Ok(Some(_)) => self.ended().unwrap_or(SimulateError::TimedOut { after, log: vec![] }),
+                Ok(Some(_)) => {
+                    self.ended().unwrap_or(SimulateError::TimedOut { after, log: vec![] })
+                }
                 _ => SimulateError::TimedOut { after, log: self.log.lines() },
             },
             other => other,

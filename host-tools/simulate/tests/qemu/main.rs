@@ -1,0 +1,210 @@
+//! The real firmware on the emulated reference board against the desktop interpreter.
+//!
+//! One test builds and runs, since building is what takes time. It says so and passes where there is no QEMU or no
+//! core library for the target.
+
+mod network;
+
+use object::{Object, ObjectSection};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+use thumbnet_compile::{Options, Program, compile_file};
+use thumbnet_graph::{Int8Graph, onnx};
+use thumbnet_simulate::qemu::{self, Emulator};
+use thumbnet_simulate::{SimulateError, crc32_of_map, desktop, elf};
+
+const TARGET: &str = "thumbv7em-none-eabihf";
+/// One tick of the board's clock: how exact an instruction count is.
+const TICK: u64 = 40;
+
+/// Whether the tests can run here; prints why not.
+fn is_equipped() -> bool {
+    let missing = thumbnet_toolchain::qemu()
+        .err()
+        .or_else(|| thumbnet_toolchain::cargo_for_target(TARGET).err());
+    if let Some(missing) = &missing {
+        println!("skipped: {missing}");
+    }
+    missing.is_none()
+}
+
+fn write_model(folder: &TempDir, name: &str, graph: &Int8Graph) -> PathBuf {
+    let path = folder.path().join(name);
+    std::fs::write(&path, onnx::write(graph, onnx::Form::QLinear)).expect("the folder is writable");
+    path
+}
+
+/// A seeded input; every fourth value is extreme.
+fn input(length: usize, seed: u32) -> Vec<i8> {
+    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        match state >> 28 {
+            0 | 1 => -128,
+            2 | 3 => 127,
+            _ => (state >> 16) as i8,
+        }
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+#[test]
+fn the_firmware_gives_the_bytes_of_the_desktop() {
+    if !is_equipped() {
+        return;
+    }
+    let folder = TempDir::new().expect("there is a folder for temporary files");
+    let model = write_model(&folder, "small.onnx", &network::small());
+    let image = qemu::build(&model).unwrap_or_else(|error| panic!("{error}"));
+    let program = compile_file(&model, &Options::default()).expect("the network is valid");
+    let mut board = Emulator::start(&image).unwrap_or_else(|error| panic!("{error}"));
+    describes_the_network(&board, &program);
+    layers_agree(&mut board, &program);
+    costs_repeat(&mut board);
+    pictures_are_preprocessed(&mut board, &program);
+    wrong_tensors_are_refused(&mut board);
+    logs_what_it_does(&board);
+    the_image_fits(&image, &model);
+    drop(board);
+    crashes_are_told(&image, folder.path());
+    hangs_are_told(&model);
+    files_that_are_no_image_are_told(&model);
+}
+
+fn describes_the_network(board: &Emulator, program: &Program) {
+    let info = board.info();
+    assert_eq!((info.name.as_str(), info.digest), ("small", program.digest));
+    assert_eq!((info.input, info.logits), ([20, 20, 1], 10));
+    assert_eq!(info.labels, program.metadata.labels);
+    let steps: Vec<_> = program.steps.iter().map(|step| &step.name).collect();
+    assert_eq!(info.layers.iter().collect::<Vec<_>>(), steps);
+}
+
+fn layers_agree(board: &mut Emulator, program: &Program) {
+    for seed in 0..12 {
+        let input = input(board.info().input_len(), seed);
+        let mut crcs = Vec::new();
+        let logits = desktop::run(program, &input, &mut |_, map| crcs.push(crc32_of_map(map)));
+        let inference = board.infer(&input).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(inference.layer_crcs, crcs, "seed {seed}");
+        assert_eq!(inference.logits, logits, "seed {seed}");
+        assert_eq!(inference.layer_costs.iter().sum::<u64>(), inference.cost);
+        assert!(inference.cost > program.steps.len() as u64 * TICK);
+        assert!((256..8192).contains(&inference.stack_bytes), "{}", inference.stack_bytes);
+    }
+}
+
+/// Neither checksums nor the link nor an earlier run change what an inference costs.
+fn costs_repeat(board: &mut Emulator) {
+    let input = input(board.info().input_len(), 99);
+    let layers = board.info().layers.len() as u64;
+    let first = board.infer(&input).expect("the board answers");
+    for checksums in [true, false, false, true] {
+        let again = match checksums {
+            true => board.infer(&input),
+            false => board.infer_unchecked(&input),
+        };
+        let again = again.expect("the board answers");
+        assert!(again.cost.abs_diff(first.cost) <= layers * TICK, "{again:?} {first:?}");
+        assert_eq!(again.logits, first.logits);
+        assert_eq!(again.layer_crcs == first.layer_crcs, checksums);
+    }
+}
+
+fn pictures_are_preprocessed(board: &mut Emulator, program: &Program) {
+    let picture: Vec<u8> = input(30 * 25 * 3, 5).into_iter().map(i8::cast_unsigned).collect();
+    let classes = board.classify(&picture, [30, 25, 3]).expect("the board answers");
+    let recipe = firmware::preprocess::Recipe {
+        shape: program.input_shape,
+        fit: firmware::preprocess::Fit::Crop,
+        invert: true,
+    };
+    let shape = thumbnet_graph::Shape::new(30, 25, 3);
+    let mut tensor = vec![0; program.input.bytes];
+    firmware::preprocess::preprocess(&picture, shape, &recipe, &mut tensor).expect("fits");
+    let logits = desktop::run(program, &tensor, &mut |_, _| {});
+    let best = *logits.iter().max().expect("there are logits");
+    assert_eq!(classes.top[0].logit, best);
+    assert_eq!(logits[usize::from(classes.top[0].index)], best);
+    assert!(classes.accepted);
+    let too_large = board.classify(&vec![0; 49_155], [1, 16_385, 3]);
+    assert!(matches!(too_large, Err(SimulateError::Refused(_))), "{too_large:?}");
+}
+
+fn wrong_tensors_are_refused(board: &mut Emulator) {
+    let error = board.infer(&[0; 399]).expect_err("one value is missing");
+    assert_eq!(
+        error.to_string(),
+        "the tensor has 399 values, but the network's input [20, 20, 1] has 400"
+    );
+    assert!(board.infer(&[0; 400]).is_ok(), "the board goes on");
+}
+
+fn logs_what_it_does(board: &Emulator) {
+    let log = board.log();
+    assert!(log[0].starts_with("INFO  thumbnet: small"), "{log:#?}");
+    assert!(log.iter().any(|line| line.contains("confidence")), "{log:#?}");
+    assert!(log.iter().any(|line| line.starts_with("WARN  refused: ")), "{log:#?}");
+    assert!(board.log().is_empty(), "lines are given once");
+}
+
+fn the_image_fits(image: &Path, model: &Path) {
+    let image = elf::Image::read(image).expect("it is an image");
+    let boards = concat!(env!("CARGO_MANIFEST_DIR"), "/../../firmware/boards/qemu-mps2-an386");
+    let board = thumbnet_compile::Board::load(boards.as_ref()).expect("the board is described");
+    assert_eq!(image.segments_outside(&[board.flash, board.ram]), []);
+    assert!(!image.segments_outside(&[board.ram]).is_empty());
+    assert!(image.sizes().flash_bytes() > image.sizes().code_bytes);
+    let bare = qemu::build_bare(model).unwrap_or_else(|error| panic!("{error}"));
+    let bare = elf::Image::read(&bare).expect("it is an image");
+    assert_eq!(bare.forbidden_symbols(), <[&str; 0]>::default());
+    assert!(!image.forbidden_symbols().is_empty(), "the console may panic: the check works");
+    assert!(bare.sizes().flash_bytes() < image.sizes().flash_bytes());
+}
+
+/// A firmware whose vector table was wiped: the core locks up at once.
+fn crashes_are_told(image: &Path, folder: &Path) {
+    let mut bytes = std::fs::read(image).expect("the image is there");
+    let file: object::read::elf::ElfFile32<'_> =
+        object::read::elf::ElfFile32::parse(&*bytes).expect("it is an ELF");
+    let table = file.section_by_name(".vector_table").expect("there is a vector table");
+    let (offset, length) = table.file_range().expect("it has contents");
+    bytes[offset as usize..(offset + length) as usize].fill(0);
+    let wiped = folder.join("wiped.elf");
+    std::fs::write(&wiped, bytes).expect("the folder is writable");
+    let error = Emulator::start(&wiped).expect_err("it has no code to start");
+    let SimulateError::Stopped { log, .. } = &error else { panic!("{error}") };
+    assert!(!log.is_empty(), "{error}");
+}
+
+/// The bare image never answers.
+fn hangs_are_told(model: &Path) {
+    let bare = qemu::build_bare(model).unwrap_or_else(|error| panic!("{error}"));
+    let error = Emulator::start_within(&bare, Duration::from_millis(50)).expect_err("no console");
+    assert!(matches!(error, SimulateError::TimedOut { .. }), "{error}");
+}
+
+fn files_that_are_no_image_are_told(model: &Path) {
+    let error = Emulator::start(model).expect_err("a model is no firmware");
+    assert!(matches!(error, SimulateError::Image { .. }), "{error}");
+    let error = Emulator::start(&model.with_extension("none")).expect_err("there is no such file");
+    assert!(matches!(error, SimulateError::File { .. }), "{error}");
+}
+
+#[test]
+fn models_that_do_not_build_are_told_in_one_line() {
+    if !is_equipped() {
+        return;
+    }
+    let folder = TempDir::new().expect("there is a folder for temporary files");
+    let giant = write_model(&folder, "giant.onnx", &network::too_large());
+    let text = folder.path().join("text.onnx");
+    std::fs::write(&text, "this is no model").expect("the folder is writable");
+    for (model, word) in [(&giant, "giant"), (&text, "text.onnx")] {
+        let error = qemu::build(model).expect_err("it cannot be built").to_string();
+        assert!(error.contains(word) && !error.contains('\n'), "{error}");
+    }
+    let missing = qemu::build(&folder.path().join("missing.onnx")).expect_err("no file");
+    assert!(matches!(missing, SimulateError::File { .. }), "{missing}");
+}
