@@ -4,13 +4,19 @@
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum QuantizeError {
-    /// The graph contradicts itself.
-    #[error("node '{node}': {reason}; the model is damaged, write it again")]
-    Structure {
-        /// Name of the node, or what stands for it.
-        node: String,
-        /// What is wrong.
-        reason: String,
+    /// The graph breaks a rule of its own.
+    #[error(transparent)]
+    Graph(#[from] thumbnet_graph::GraphError),
+    /// The activations are too many to keep.
+    #[error(
+        "the network's tensors have {elements} elements together, at most {limit} can be run; \
+         use a smaller input or fewer channels"
+    )]
+    TooLarge {
+        /// Elements of all tensors.
+        elements: usize,
+        /// Most that are allowed.
+        limit: usize,
     },
     /// The network has nothing to compute.
     #[error("the network has no nodes; give it at least one layer")]

@@ -10,8 +10,8 @@
 //! *made* a power of two without rounding it. Only the picture and the logits have units that
 //! someone else relies on.
 
-use crate::calibrate::{Range, RealFormat, Statistics};
 use crate::lower::{Kind, Layer};
+use crate::statistics::{Range, RealFormat, Statistics};
 use crate::weights::{LARGEST_CODE, LARGEST_SUM_CODE};
 use crate::{Options, QuantizeError};
 use thumbnet_graph::onnx::Form;

@@ -18,6 +18,7 @@ mod report;
 #[cfg(test)]
 mod sample;
 mod snap;
+mod statistics;
 mod structure;
 mod taps;
 #[cfg(test)]
@@ -54,7 +55,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { form: Form::QLinear, calibrate: Calibrate::MinMax }
+        Self { form: Form::QLinear, calibrate: Calibrate::MeanSquaredError }
     }
 }
 
