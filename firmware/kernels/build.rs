@@ -7,6 +7,7 @@
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-check-cfg=cfg(native_dsp)");
+    println!("cargo::rustc-check-cfg=cfg(native_fpu)");
     println!("cargo::rustc-check-cfg=cfg(native_armv7em)");
 
     let target = std::env::var("TARGET").expect("cargo sets TARGET");
@@ -24,6 +25,9 @@ fn main() {
         println!("cargo::rustc-cfg=native_armv7em");
         if has_dsp {
             println!("cargo::rustc-cfg=native_dsp");
+            if target.ends_with("eabihf") {
+                println!("cargo::rustc-cfg=native_fpu");
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 //! compiler selects it where it has proved, per channel, that its 255 thresholds are those of the
 //! f32 form. [`Float`] is that f32 form, ONNX's own definition, exact for any scale.
 
-use crate::intrin::{smmlar, ssat8};
+use crate::intrin::{float_codes, smmlar, ssat8};
 
 /// Scales accumulators of channel `0..c` to int8.
 pub trait Requantize: Copy {
@@ -115,6 +115,15 @@ impl Requantize for Float<'_> {
     fn requantize(&self, acc: i32, channel: usize) -> i8 {
         let factor = self.factors.get(channel).copied().unwrap_or(0.0);
         clamp(float(acc, factor, self.zero_point), self.min, self.max)
+    }
+
+    #[inline(always)]
+    fn requantize_channels(&self, channel: usize, sums: &[i32], biases: &[i32], codes: &mut [i8]) {
+        let factors = self.factors.get(channel..).unwrap_or_default();
+        float_codes(sums, biases, factors, self.zero_point, codes);
+        if self.min > i8::MIN || self.max < i8::MAX {
+            codes.iter_mut().for_each(|code| *code = clamp(*code, self.min, self.max));
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::cases::Random;
 use thumbnet_kernels::intrin::{model, smlad, smmlar, ssat8, sxtb16, sxtb16_ror8};
+use thumbnet_kernels::requantize::{Float, Requantize, float};
 
 const EXTREMES: [u32; 10] = [
     0,
@@ -39,4 +40,28 @@ fn check(a: u32, b: u32, c: u32) {
     assert_eq!(smmlar(a, b, c), model::smmlar(a, b, c));
     assert_eq!(ssat8(a), model::ssat8(a));
     assert_eq!(ssat8(a >> 20), model::ssat8(a >> 20));
+}
+
+/// Requantization on the FPU against its plain form; panics on the first difference.
+pub fn fpu_matches_its_model() {
+    let mut random = Random::new(2);
+    for round in 0..2_000 {
+        let len = round % 9;
+        // Halves and quarters, so that ties are many; then factors of every size, infinities and NaN.
+        let factor = |bits: u32| {
+            if round % 2 == 0 { (bits % 16) as f32 / 8.0 } else { f32::from_bits(bits) }
+        };
+        let factors = [0; 9].map(|_| factor(random.next()));
+        let mut sum = || random.next() as i32 >> (random.next() % 32);
+        let [sums, biases] = [[0; 9].map(|_| sum()), [0; 9].map(|_| sum())];
+        let zero_point = random.code();
+        let requantize = Float { factors: &factors, zero_point, min: -100, max: 127 };
+        let mut codes = [0x55; 9];
+        requantize.requantize_channels(1, &sums[..len], &biases, &mut codes[..len]);
+        for (lane, code) in codes.iter().enumerate().take(len.min(8)) {
+            let accumulator = sums[lane].wrapping_add(biases[lane]);
+            let expected = float(accumulator, factors[lane + 1], zero_point).max(-100);
+            assert_eq!(*code, expected, "{accumulator} * {} + {zero_point}", factors[lane + 1]);
+        }
+    }
 }

@@ -43,6 +43,7 @@ fn main() -> ! {
     }
 
     instructions::match_their_models();
+    instructions::fpu_matches_its_model();
     hprintln!("instructions match their models");
     for kind in [Kind::Deep, Kind::Shallow] {
         for seed in 0..150 {

@@ -1,13 +1,14 @@
-//! Instructions of ARMv7E-M's DSP extension, and loops made of them, each beside a model in plain Rust.
+//! Instructions of ARMv7E-M's DSP extension and FPU, and loops made of them, each beside a model in plain Rust.
 //!
-//! One of the two places with `unsafe`. Everything here is safe to call. `native_dsp` is set by build.rs
-//! for targets that have the instructions; elsewhere the models run, bit for bit the same.
+//! One of the two places with `unsafe`. Everything here is safe to call. `native_dsp` and `native_fpu` are
+//! set by build.rs for targets that have the instructions; elsewhere the models run, bit for bit the same.
 
 #![allow(unsafe_code)]
 
 mod deep_tile;
 mod dense_tile;
 mod depthwise_tile;
+mod float_codes;
 mod gather;
 mod instructions;
 pub mod model;
@@ -17,6 +18,7 @@ mod words;
 pub(crate) use deep_tile::{BLOCKS, Chunk, DeepTile, Sums as DeepSums, deep_tile};
 pub(crate) use dense_tile::dense_tile;
 pub(crate) use depthwise_tile::{PIXELS, Steps, Weights as DepthwiseWeights, depthwise_tile};
+pub(crate) use float_codes::float_codes;
 pub(crate) use gather::gather;
 pub use instructions::{smlad, smmlar, ssat8, sxtb16, sxtb16_ror8};
 pub(crate) use shallow_tile::{PAIRS, ShallowTile, Sums as ShallowSums, Taps, shallow_tile};
