@@ -41,8 +41,11 @@ pub(crate) fn shallow_tile(words: usize) -> Option<ShallowTile> {
     Some(match words {
         2 => Tile::<2>::KERNELS,
         5 => Tile::<5>::KERNELS,
+        9 => Tile::<9>::KERNELS,
         13 => Tile::<13>::KERNELS,
         14 => Tile::<14>::KERNELS,
+        18 => Tile::<18>::KERNELS,
+        20 => Tile::<20>::KERNELS,
         25 => Tile::<25>::KERNELS,
         38 => Tile::<38>::KERNELS,
         _ => return None,

@@ -33,11 +33,12 @@ pub fn shallow_conv2d<R: Requantize>(
 }
 
 /// Whether there is a kernel for these sizes: no pool or a pool of 2 x 2, and windows of `kh * kw * ic` =
-/// 3 or 4 taps (2x2x1), 9 or 10 (3x3x1), 25 or 26 (5x5x1), 27 or 28 (3x3x3), 49 or 50 (7x7x1), 75 or 76
-/// (5x5x3).
+/// 3 or 4 taps (2x2x1), 9 or 10 (3x3x1), 17 or 18 (3x3x2), 25 or 26 (5x5x1), 27 or 28 (3x3x3), 35 or 36
+/// (3x3x4), 39 or 40 (10x4x1), 49 or 50 (7x7x1), 75 or 76 (5x5x3).
 pub const fn shallow_kernel_exists(window: &Window, pool: &Window, ic: usize) -> bool {
     let taps = window.kernel[0].saturating_mul(window.kernel[1]).saturating_mul(ic);
-    matches!(taps.div_ceil(2), 2 | 5 | 13 | 14 | 25 | 38) && matches!(pool.kernel, [2, 2] | [1, 1])
+    matches!(taps.div_ceil(2), 2 | 5 | 9 | 13 | 14 | 18 | 20 | 25 | 38)
+        && matches!(pool.kernel, [2, 2] | [1, 1])
 }
 
 /// Scratch that the kernel needs: the taps of four positions as 16-bit values.

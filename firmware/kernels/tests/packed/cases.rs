@@ -67,7 +67,17 @@ impl Convolution {
                     ([1 + random.below(4), 1 + random.below(5)], 1 + random.below(20), [1, 1])
                 }
                 Kind::Shallow => {
-                    let windows = [([2, 2], 1), ([3, 3], 1), ([5, 5], 1), ([3, 3], 3), ([7, 7], 1)];
+                    let windows = [
+                        ([2, 2], 1),
+                        ([3, 3], 1),
+                        ([3, 3], 2),
+                        ([5, 5], 1),
+                        ([3, 3], 3),
+                        ([3, 3], 4),
+                        ([10, 4], 1),
+                        ([7, 7], 1),
+                        ([5, 5], 3),
+                    ];
                     let (kernel, ic) = windows[random.below(windows.len())];
                     (kernel, ic, [1 + random.below(2), 1 + random.below(2)])
                 }
@@ -83,7 +93,7 @@ impl Convolution {
                 1 => Window::square(2, 1 + random.below(3)),
                 _ => Window { kernel: [1 + random.below(3), 2], ..Window::square(2, 2) },
             };
-            let input = Shape::new(1 + random.below(9), 1 + random.below(9), ic);
+            let input = Shape::new(1 + random.below(11), 1 + random.below(9), ic);
             let exists = match kind {
                 Kind::Deep => deep_kernel_exists(&window, &pool),
                 Kind::Shallow => shallow_kernel_exists(&window, &pool, ic),
