@@ -1,4 +1,4 @@
-//! Four positions of a convolution with few input channels, for any number of channel pairs.
+//! Four positions of a convolution with few input channels, for up to sixteen channel pairs.
 
 /// Two neighbouring taps at each of four positions: first and second of each position, read as words.
 #[derive(Clone, Copy)]
@@ -50,6 +50,50 @@ pub(crate) fn shallow_tile(words: usize) -> Option<ShallowTile> {
         38 => Tile::<38>::KERNELS,
         _ => return None,
     })
+}
+
+/// One channel pair, the part that both kernels share: expands to one string of assembly that multiplies
+/// the patch with `words_after_first + 1` words of weights, rewinds the patch, loads the end of the weights
+/// (lr) and the results' address (r12) from the stack, and leaves plain sums in r4 to r7 and
+/// 256 * (sums of b) in r8 to r11.
+#[cfg(native_dsp)]
+macro_rules! multiply {
+    () => {
+        concat!(
+            "ldr r12, [r1], #4\n",
+            "ldrd r2, r3, [r0], #8\n",
+            "sxtb16 lr, r12\n",
+            "smuad r8, r12, r2\n",
+            "smuad r9, r12, r3\n",
+            "smuad r4, lr, r2\n",
+            "smuad r5, lr, r3\n",
+            "ldrd r2, r3, [r0], #8\n",
+            "smuad r10, r12, r2\n",
+            "smuad r11, r12, r3\n",
+            "smuad r6, lr, r2\n",
+            "smuad r7, lr, r3\n",
+            ".rept {words_after_first}\n",
+            "ldr r12, [r1], #4\n",
+            "ldrd r2, r3, [r0], #8\n",
+            "sxtb16 lr, r12\n",
+            "smlad r8, r12, r2, r8\n",
+            "smlad r9, r12, r3, r9\n",
+            "smlad r4, lr, r2, r4\n",
+            "smlad r5, lr, r3, r5\n",
+            "ldrd r2, r3, [r0], #8\n",
+            "smlad r10, r12, r2, r10\n",
+            "smlad r11, r12, r3, r11\n",
+            "smlad r6, lr, r2, r6\n",
+            "smlad r7, lr, r3, r7\n",
+            ".endr\n",
+            "sub r0, r0, #{patch_bytes}\n",
+            "ldrd lr, r12, [sp]\n",
+            "sub r8, r8, r4\n",
+            "sub r9, r9, r5\n",
+            "sub r10, r10, r6\n",
+            "sub r11, r11, r7",
+        )
+    };
 }
 
 struct Tile<const WORDS: usize>;
@@ -124,38 +168,7 @@ impl<const WORDS: usize> Tile<WORDS> {
         core::arch::naked_asm!(
             "push {{r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, lr}}",
             "1:",
-            "ldr r12, [r1], #4",
-            "ldrd r2, r3, [r0], #8",
-            "sxtb16 lr, r12",
-            "smuad r8, r12, r2",
-            "smuad r9, r12, r3",
-            "smuad r4, lr, r2",
-            "smuad r5, lr, r3",
-            "ldrd r2, r3, [r0], #8",
-            "smuad r10, r12, r2",
-            "smuad r11, r12, r3",
-            "smuad r6, lr, r2",
-            "smuad r7, lr, r3",
-            ".rept {words_after_first}",
-            "ldr r12, [r1], #4",
-            "ldrd r2, r3, [r0], #8",
-            "sxtb16 lr, r12",
-            "smlad r8, r12, r2, r8",
-            "smlad r9, r12, r3, r9",
-            "smlad r4, lr, r2, r4",
-            "smlad r5, lr, r3, r5",
-            "ldrd r2, r3, [r0], #8",
-            "smlad r10, r12, r2, r10",
-            "smlad r11, r12, r3, r11",
-            "smlad r6, lr, r2, r6",
-            "smlad r7, lr, r3, r7",
-            ".endr",
-            "sub r0, r0, #{patch_bytes}",
-            "ldrd lr, r12, [sp]",
-            "sub r8, r8, r4",
-            "sub r9, r9, r5",
-            "sub r10, r10, r6",
-            "sub r11, r11, r7",
+            multiply!(),
             "asr r8, r8, #8",
             "asr r9, r9, #8",
             "asr r10, r10, #8",
@@ -189,38 +202,7 @@ impl<const WORDS: usize> Tile<WORDS> {
         core::arch::naked_asm!(
             "push {{r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, lr}}",
             "1:",
-            "ldr r12, [r1], #4",
-            "ldrd r2, r3, [r0], #8",
-            "sxtb16 lr, r12",
-            "smuad r8, r12, r2",
-            "smuad r9, r12, r3",
-            "smuad r4, lr, r2",
-            "smuad r5, lr, r3",
-            "ldrd r2, r3, [r0], #8",
-            "smuad r10, r12, r2",
-            "smuad r11, r12, r3",
-            "smuad r6, lr, r2",
-            "smuad r7, lr, r3",
-            ".rept {words_after_first}",
-            "ldr r12, [r1], #4",
-            "ldrd r2, r3, [r0], #8",
-            "sxtb16 lr, r12",
-            "smlad r8, r12, r2, r8",
-            "smlad r9, r12, r3, r9",
-            "smlad r4, lr, r2, r4",
-            "smlad r5, lr, r3, r5",
-            "ldrd r2, r3, [r0], #8",
-            "smlad r10, r12, r2, r10",
-            "smlad r11, r12, r3, r11",
-            "smlad r6, lr, r2, r6",
-            "smlad r7, lr, r3, r7",
-            ".endr",
-            "sub r0, r0, #{patch_bytes}",
-            "ldrd lr, r12, [sp]",
-            "sub r8, r8, r4",
-            "sub r9, r9, r5",
-            "sub r10, r10, r6",
-            "sub r11, r11, r7",
+            multiply!(),
             "cmp r4, r5",
             "it lt",
             "movlt r4, r5",
