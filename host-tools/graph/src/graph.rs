@@ -9,8 +9,8 @@ pub type FloatGraph = Graph<FloatWeights, ()>;
 /// A quantized network: int8 weights, every tensor with scale and zero point.
 pub type Int8Graph = Graph<Int8Weights, Quantization>;
 
-/// A network: nodes in execution order over tensors. `W` are the weights of its convolutions, `F` is the
-/// number format of its tensors.
+/// A network: nodes in execution order over tensors. `W` are the weights of its convolutions, `F`
+/// is the number format of its tensors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Graph<W, F> {
     /// All tensors; a [`TensorId`] is an index.
@@ -75,8 +75,9 @@ pub struct Metadata {
     pub producer: String,
 }
 
-/// How a picture becomes the input tensor: fit it to the input's height and width, convert to one grey
-/// channel or three of RGB as the input's channels say, then `real = byte / 255`, or inverted first.
+/// How a picture becomes the input tensor: fit it to the input's height and width, convert to one
+/// grey channel or three of RGB as the input's channels say, then `real = byte / 255`, or inverted
+/// first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preprocessing {
     /// How the picture meets the input's rectangle.

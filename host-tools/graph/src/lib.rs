@@ -1,8 +1,8 @@
 //! Networks as typed graphs, and the ONNX files they come from and go to.
 //!
-//! A [`Graph`] is a list of nodes in execution order over tensors of shape `[h, w, c]` (batch 1). It comes in two
-//! precisions that share everything but their constants: [`FloatGraph`], what a trainer or a float ONNX
-//! file gives, and [`Int8Graph`], what runs on a device.
+//! A [`Graph`] is a list of nodes in execution order over tensors of shape `[h, w, c]` (batch 1).
+//! It comes in two precisions that share everything but their constants: [`FloatGraph`], what a
+//! trainer or a float ONNX file gives, and [`Int8Graph`], what runs on a device.
 #![forbid(unsafe_code)]
 
 mod graph;

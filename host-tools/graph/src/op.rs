@@ -43,7 +43,8 @@ pub struct FloatWeights {
 pub struct Int8Weights {
     /// `[oc, kh, kw, ic / groups]`.
     pub values: Vec<i8>,
-    /// `[oc]`, as int32 codes of scale `x_scale * scale[oc]`; the input's zero point is *not* folded in.
+    /// `[oc]`, as int32 codes of scale `x_scale * scale[oc]`; the input's zero point is *not*
+    /// folded in.
     pub bias: Vec<i32>,
     /// `[oc]`.
     pub scales: Vec<f32>,

@@ -4,7 +4,8 @@ use crate::graph::{Graph, TensorId};
 use crate::op::{Op, Weights};
 
 impl<W, F> Graph<W, F> {
-    /// Indices of the nodes that read tensor `id`, in execution order; a node that reads it twice comes once.
+    /// Indices of the nodes that read tensor `id`, in execution order; a node that reads it twice
+    /// comes once.
     pub fn consumers(&self, id: TensorId) -> impl Iterator<Item = usize> {
         let reads = move |(index, node): (usize, &crate::Node<W>)| {
             node.inputs.contains(&id).then_some(index)

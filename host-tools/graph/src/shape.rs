@@ -7,8 +7,8 @@ impl<W: Weights> Op<W> {
     /// The shape this operation makes of its inputs' shapes.
     ///
     /// # Errors
-    /// Says in words why it accepts no such inputs: their number, their shapes, the window, or the number of
-    /// weights.
+    /// Says in words why it accepts no such inputs: their number, their shapes, the window, or the
+    /// number of weights.
     pub fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
         match (self, inputs) {
             (Self::Conv2d(conv), &[input]) => conv2d(conv, input),

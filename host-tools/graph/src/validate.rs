@@ -1,4 +1,5 @@
-//! Whether a graph is what its documentation promises: the one check between any producer and any consumer.
+//! Whether a graph is what its documentation promises: the one check between any producer and any
+//! consumer.
 
 use crate::graph::{FloatGraph, Graph, Int8Graph, Node, Quantization, TensorId};
 use crate::op::{Int8Weights, Op, Weights};
@@ -27,9 +28,7 @@ pub enum GraphError {
         tensor: String,
     },
     /// A tensor that is made twice, or made though it is the input.
-    #[error(
-        "node '{node}' makes tensor '{tensor}', which exists already; give it a tensor of its own"
-    )]
+    #[error("node '{node}' makes tensor '{tensor}', which exists already; make another")]
     Redefined {
         /// The second maker.
         node: String,
@@ -44,7 +43,7 @@ pub enum GraphError {
     },
     /// A shape without elements or with too many.
     #[error(
-        "tensor '{tensor}' has shape {shape}; every side must be at least 1 and the product countable"
+        "tensor '{tensor}' has shape {shape}; make every side at least 1, but no larger than needed"
     )]
     EmptyShape {
         /// The tensor's name.
@@ -83,9 +82,7 @@ pub enum GraphError {
         scale: String,
     },
     /// A bias whose length is not the number of output channels.
-    #[error(
-        "node '{node}' has {bias} bias values for {channels} output channels; give one a channel"
-    )]
+    #[error("node '{node}' has {bias} biases for {channels} output channels; give one a channel")]
     BiasLength {
         /// The node's name.
         node: String,

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// Why an ONNX file cannot be read. Every message names the file, the place in it, the reason and the remedy, on
-/// one line.
+/// Why an ONNX file cannot be read. Every message names the file, the place in it, the reason and
+/// the remedy, on one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OnnxError {
@@ -120,7 +120,8 @@ pub enum OnnxError {
         /// What to do.
         rewrite: String,
     },
-    /// A known operator used in a way that is wrong or not supported: its attributes, inputs or shapes.
+    /// A known operator used in a way that is wrong or not supported: its attributes, inputs or
+    /// shapes.
     #[error("{place}: {reason}; {rewrite}")]
     Operand {
         /// The node.
@@ -159,7 +160,8 @@ impl fmt::Display for Place {
     }
 }
 
-/// A name from a file, in quotes, fit for one line of a terminal: control characters escaped, long names cut.
+/// A name from a file, in quotes, fit for one line of a terminal: control characters escaped, long
+/// names cut.
 pub(crate) fn quoted(name: &str) -> String {
     format!("'{}'", shortened(name))
 }

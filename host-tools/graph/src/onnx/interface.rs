@@ -1,5 +1,5 @@
-//! How a file's own input and output relate to the codes of the graph in it: for running a file with the very
-//! arrays that its other runtimes take and give.
+//! How a file's own input and output relate to the codes of the graph in it: for running a file
+//! with the very arrays that its other runtimes take and give.
 
 use super::lower::View;
 use crate::graph::Quantization;
@@ -62,7 +62,8 @@ pub enum Numbers {
 }
 
 impl Interface {
-    /// The graph's input `[h, w, c]` for one input of the file; `None` if it has the wrong type or length.
+    /// The graph's input `[h, w, c]` for one input of the file; `None` if it has the wrong type or
+    /// length.
     ///
     /// Float inputs are quantized as QuantizeLinear does.
     pub fn input_codes(&self, numbers: &Numbers) -> Option<Vec<i8>> {

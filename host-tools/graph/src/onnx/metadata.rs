@@ -31,8 +31,8 @@ pub(crate) fn properties(metadata: &Metadata) -> Vec<StringStringEntryProto> {
     properties
 }
 
-/// What a file says about itself. Properties that are unknown or malformed count as absent: they do not
-/// change what the network computes.
+/// What a file says about itself. Properties that are unknown or malformed count as absent: they do
+/// not change what the network computes.
 pub(crate) fn read(
     name: &str,
     producer_name: &str,

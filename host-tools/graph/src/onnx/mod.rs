@@ -11,6 +11,8 @@ mod raw;
 mod read;
 #[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod variants;
 mod write;
 
 pub use error::{OnnxError, Place};

@@ -1,7 +1,8 @@
 //! A look at the wire format before decoding: is it whole, and how much memory will it take?
 //!
-//! A few bytes of a hostile file can stand for a large struct (two bytes make an empty node), so the file is
-//! walked once, without allocating, and the size of what the decoder would build is summed up.
+//! A few bytes of a hostile file can stand for a large struct (two bytes make an empty node), so
+//! the file is walked once, without allocating, and the size of what the decoder would build is
+//! summed up.
 
 use super::proto::{
     AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
@@ -9,7 +10,7 @@ use super::proto::{
     ValueInfoProto,
 };
 
-/// One message of the schema: which of its fields are messages, and what decoding one costs.
+/// One message of the schema: what decoding one costs, and which of its fields are repeated.
 struct Schema {
     /// Bytes of the decoded struct.
     size: usize,
@@ -17,25 +18,32 @@ struct Schema {
     messages: &'static [(u64, &'static Schema)],
     /// Fields of repeated strings.
     strings: &'static [u64],
+    /// Fields of repeated numbers.
+    numbers: &'static [u64],
 }
 
-const fn schema<T>(messages: &'static [(u64, &'static Schema)], strings: &'static [u64]) -> Schema {
-    Schema { size: size_of::<T>(), messages, strings }
+impl Schema {
+    /// A message `T` without repeated strings and numbers.
+    const fn of<T>(messages: &'static [(u64, &'static Schema)]) -> Self {
+        Self { size: size_of::<T>(), messages, strings: &[], numbers: &[] }
+    }
 }
 
-static ENTRY: Schema = schema::<StringStringEntryProto>(&[], &[]);
-static TENSOR: Schema = schema::<TensorProto>(&[(13, &ENTRY)], &[]);
-static ATTRIBUTE: Schema = schema::<AttributeProto>(&[(5, &TENSOR)], &[]);
-static NODE: Schema = schema::<NodeProto>(&[(5, &ATTRIBUTE)], &[1, 2]);
-static DIMENSION: Schema = schema::<DimensionProto>(&[], &[]);
-static SHAPE: Schema = schema::<TensorShapeProto>(&[(1, &DIMENSION)], &[]);
-static TENSOR_TYPE: Schema = schema::<TensorTypeProto>(&[(2, &SHAPE)], &[]);
-static TYPE: Schema = schema::<TypeProto>(&[(1, &TENSOR_TYPE)], &[]);
-static VALUE_INFO: Schema = schema::<ValueInfoProto>(&[(2, &TYPE)], &[]);
+static ENTRY: Schema = Schema::of::<StringStringEntryProto>(&[]);
+static TENSOR: Schema =
+    Schema { numbers: &[1, 4, 5, 7], ..Schema::of::<TensorProto>(&[(13, &ENTRY)]) };
+static ATTRIBUTE: Schema =
+    Schema { numbers: &[7, 8], ..Schema::of::<AttributeProto>(&[(5, &TENSOR)]) };
+static NODE: Schema = Schema { strings: &[1, 2], ..Schema::of::<NodeProto>(&[(5, &ATTRIBUTE)]) };
+static DIMENSION: Schema = Schema::of::<DimensionProto>(&[]);
+static SHAPE: Schema = Schema::of::<TensorShapeProto>(&[(1, &DIMENSION)]);
+static TENSOR_TYPE: Schema = Schema::of::<TensorTypeProto>(&[(2, &SHAPE)]);
+static TYPE: Schema = Schema::of::<TypeProto>(&[(1, &TENSOR_TYPE)]);
+static VALUE_INFO: Schema = Schema::of::<ValueInfoProto>(&[(2, &TYPE)]);
 static GRAPH: Schema =
-    schema::<GraphProto>(&[(1, &NODE), (5, &TENSOR), (11, &VALUE_INFO), (12, &VALUE_INFO)], &[]);
-static OPERATOR_SET: Schema = schema::<OperatorSetIdProto>(&[], &[]);
-static MODEL: Schema = schema::<ModelProto>(&[(7, &GRAPH), (8, &OPERATOR_SET), (14, &ENTRY)], &[]);
+    Schema::of::<GraphProto>(&[(1, &NODE), (5, &TENSOR), (11, &VALUE_INFO), (12, &VALUE_INFO)]);
+static OPERATOR_SET: Schema = Schema::of::<OperatorSetIdProto>(&[]);
+static MODEL: Schema = Schema::of::<ModelProto>(&[(7, &GRAPH), (8, &OPERATOR_SET), (14, &ENTRY)]);
 
 /// Why a file is not decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,11 +59,10 @@ pub(crate) fn decoded_bytes(file: &[u8]) -> Result<usize, NotWhole> {
     walk(file, 0, &MODEL)
 }
 
-/// Walks the fields of one message, whose first byte is at `start` of the file. Recurses as deep as the schema,
-/// six levels.
+/// Walks the fields of one message, whose first byte is at `start` of the file. Recurses as deep as
+/// the schema, six levels.
 fn walk(message: &[u8], start: usize, schema: &Schema) -> Result<usize, NotWhole> {
-    // Decoded numbers take at most eight times their encoded size; strings and bytes take their own.
-    let mut total = schema.size + 8 * message.len();
+    let mut total = schema.size;
     let mut rest = message;
     while !rest.is_empty() {
         let offset = start + message.len() - rest.len();
@@ -74,14 +81,14 @@ fn walk(message: &[u8], start: usize, schema: &Schema) -> Result<usize, NotWhole
             .ok()
             .and_then(|len| rest.split_off(..len))
             .ok_or(stop("a field is longer than what contains it"))?;
-        if key & 7 == 2 {
-            let inner = schema.messages.iter().find(|(number, _)| *number == field);
-            total += match inner {
-                Some((_, inner)) => walk(content, content_start, inner)?,
-                None if schema.strings.contains(&field) => size_of::<String>(),
-                None => 0,
-            };
-        }
+        let inner = schema.messages.iter().find(|(number, _)| *number == field);
+        total += match inner {
+            Some((_, inner)) if key & 7 == 2 => walk(content, content_start, inner)?,
+            _ if schema.strings.contains(&field) => size_of::<String>() + content.len(),
+            // A number of one byte becomes one of eight.
+            _ if schema.numbers.contains(&field) => 8 * content.len().max(1),
+            _ => content.len(),
+        };
     }
     Ok(total)
 }

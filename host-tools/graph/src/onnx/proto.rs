@@ -1,7 +1,7 @@
 //! The messages of the ONNX wire format that this project reads or writes, after `onnx.proto3`.
 //!
-//! Fields that are absent here (subgraphs, documentation, training, sparse tensors) are skipped when
-//! a file is decoded, whatever they hold.
+//! Fields that are absent here (subgraphs, documentation, training, sparse tensors) are skipped
+//! when a file is decoded, whatever they hold.
 
 /// A file.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -122,7 +122,8 @@ pub(crate) struct TensorProto {
     pub data_location: i32,
 }
 
-/// Values of [`TensorProto::data_type`] and [`TensorTypeProto::elem_type`] that mean something here.
+/// Values of [`TensorProto::data_type`] and [`TensorTypeProto::elem_type`] that mean something
+/// here.
 pub(crate) mod data_type {
     pub(crate) const FLOAT: i32 = 1;
     pub(crate) const UINT8: i32 = 2;

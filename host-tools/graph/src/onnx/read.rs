@@ -9,22 +9,21 @@ use super::raw::raw_graph;
 use crate::graph::Int8Graph;
 use prost::Message;
 
-/// How many times the size of a file its decoded form may take. Real files stay below 12, numbers in
-/// single bytes and short names included.
-const DECODED_FACTOR: usize = 32;
+/// How many times the size of a file its decoded form may take. Real files stay below 3.
+const DECODED_FACTOR: usize = 8;
 /// What a small file may take anyway.
 const DECODED_FLOOR: usize = 1 << 20;
 
 /// The int8 network in the ONNX file `bytes`; `file` is its name for messages.
 ///
-/// Reads what [`crate::onnx::write`] writes and what other tools quantize: QDQ and operator form, int8 and uint8 activations
-/// (re-coded to int8), per-tensor and per-channel weights, NCHW and NHWC. The float parts around the
-/// network, quantization of the input and softmax, are stripped: the graph goes from int8 input to int8
-/// logits. Tensors are numbered in order of definition.
+/// Reads what [`crate::onnx::write`] writes and what other tools quantize: QDQ and operator form,
+/// int8 and uint8 activations (re-coded to int8), per-tensor and per-channel weights, NCHW and
+/// NHWC. The float parts around the network, quantization of the input and softmax, are stripped:
+/// the graph goes from int8 input to int8 logits. Tensors are numbered in order of definition.
 ///
 /// # Errors
-/// For every file that is not such a network, whatever its bytes, in time and memory of a small multiple of
-/// its size.
+/// For every file that is not such a network, whatever its bytes, in time and memory of a small
+/// multiple of its size.
 pub fn read(bytes: &[u8], file: &str) -> Result<Int8Graph, OnnxError> {
     import(bytes, file).map(|(graph, _)| graph)
 }

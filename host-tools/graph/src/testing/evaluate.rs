@@ -1,5 +1,5 @@
-//! A graph evaluated node by node, as onnxruntime without optimizations computes it: slow, obvious, independent
-//! of compiler and kernels.
+//! A graph evaluated node by node, as onnxruntime without optimizations computes it: slow, obvious,
+//! independent of compiler and kernels.
 
 use crate::graph::{Int8Graph, Node, Quantization};
 use crate::op::{Conv2d, Int8Weights, Op};
@@ -13,7 +13,8 @@ struct Map<'a> {
     codes: &'a [i8],
 }
 
-/// The codes of every tensor of a valid graph, in the order of [`crate::Graph::tensors`], for `input` `[h, w, c]`.
+/// The codes of every tensor of a valid graph, in the order of [`crate::Graph::tensors`], for
+/// `input` `[h, w, c]`.
 ///
 /// # Panics
 /// If the graph is not valid or `input` has the wrong length.
@@ -119,8 +120,8 @@ fn positions(window: &Window, input: Shape, made: Shape) -> Vec<Vec<Option<usize
     all
 }
 
-/// The sum of a window's columns' sums. onnxruntime 1.32 adds in this order, and row by row if the window is the
-/// whole map: found by trying, 0 of 25,216 bytes of a LeNet-5 differ.
+/// The sum of a window's columns' sums. onnxruntime 1.32 adds in this order, and row by row if the
+/// window is the whole map: found by trying, 0 of 25,216 bytes of a LeNet-5 differ.
 fn column_sums(values: &[f32], window: &Window) -> f32 {
     let mut columns = vec![0.0; window.kernel[1]];
     for (tap, value) in values.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! For tests of this and other crates (feature `testing`): random valid graphs, and a plain evaluation of a graph
-//! as ONNX defines it.
+//! For tests of this and other crates (feature `testing`): random valid graphs, and a plain
+//! evaluation of a graph as ONNX defines it.
 
 mod evaluate;
 mod random;

@@ -7,12 +7,13 @@ use crate::graph::{
 use crate::op::{Conv2d, Int8Weights, Op};
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
 
-/// A random graph: ordinary, strided, dilated, grouped and depthwise convolutions, max and average pools, residual
-/// sums, ReLUs, a dense layer at the end; names unique, tensors in order of definition, nothing unused. The same
-/// seed always gives the same graph.
+/// A random graph: ordinary, strided, dilated, grouped and depthwise convolutions, max and average
+/// pools, residual sums, ReLUs, a dense layer at the end; names unique, tensors in order of
+/// definition, nothing unused. The same seed always gives the same graph.
 ///
-/// The scales of activations are powers of two but for the input's 1/255; weight scales are arbitrary and chosen so
-/// that outputs fill their range. They are not snapped: runtimes may differ in rare roundings.
+/// The scales of activations are powers of two but for the input's 1/255; weight scales are
+/// arbitrary and chosen so that outputs fill their range. They are not snapped: runtimes may differ
+/// in rare roundings.
 pub fn int8_graph(seed: u64) -> Int8Graph {
     let mut builder = GraphBuilder::new(seed);
     let mut map = builder.graph.input;
@@ -24,7 +25,8 @@ pub fn int8_graph(seed: u64) -> Int8Graph {
     builder.graph
 }
 
-/// The seed CNN with random weights: 28 x 28 x 1, two 3 x 3 convolutions with 2 x 2 max pools, dense 64, dense 10.
+/// The seed CNN with random weights: 28 x 28 x 1, two 3 x 3 convolutions with 2 x 2 max pools,
+/// dense 64, dense 10.
 pub fn seed_cnn(seed: u64) -> Int8Graph {
     let mut builder = GraphBuilder::new(seed);
     let input = builder.graph.input;
@@ -133,7 +135,8 @@ impl GraphBuilder {
         let (shape, x_scale) = (input.shape, input.format.scale);
         let taps = window.taps() * (shape.c / groups);
         let format = self.format(rectified);
-        // Products of uniform codes have a deviation of 74 * 74; their sum fills 64 steps of the output.
+        // Products of uniform codes have a deviation of 74 * 74; their sum fills 64 steps of the
+        // output.
         let factor = 64.0 / (74.0 * 74.0 * (taps as f32).sqrt());
         let mut scale = || factor * format.scale / x_scale * (0.5 + self.random.unit());
         let scales: Vec<f32> = (0..channels).map(|_| scale()).collect();
@@ -172,7 +175,8 @@ impl GraphBuilder {
         Quantization { scale, zero_point }
     }
 
-    /// A window with at least one position on a map of `shape`; `pool` keeps its padding below its kernel.
+    /// A window with at least one position on a map of `shape`; `pool` keeps its padding below its
+    /// kernel.
     fn fitting_window(&mut self, shape: Shape, pool: bool) -> Window {
         let random = &mut self.random;
         let kernel = [random.within(1..=shape.h.min(3)), random.within(1..=shape.w.min(3))];

@@ -1,5 +1,5 @@
-//! Files of other people's tools against onnxruntime without optimizations, and malformed files. Runs where the files
-//! are; elsewhere it says that it was skipped.
+//! Files of other people's tools against onnxruntime without optimizations, and malformed files.
+//! Runs where the files are; elsewhere it says that it was skipped.
 
 mod npy;
 
@@ -37,9 +37,10 @@ fn differing_outputs(folder: &Path, model: &str) -> usize {
 #[test]
 fn models_of_other_tools_give_what_onnxruntime_gives() {
     let Some(folder) = folder() else { return };
-    // Float layers between QuantizeLinear nodes are summed in another order there, so one code in about 10^6
-    // falls on the other side of a half. The reference of ad was computed in batches: onnxruntime's own result for
-    // single inputs differs from it in the same place. Of all 64 to 128 inputs: mobilenet 1, resnet8 2, ic 2, ad 2.
+    // Float layers between QuantizeLinear nodes are summed in another order there, so one code in
+    // about 10^6 falls on the other side of a half. The reference of ad was computed in batches:
+    // onnxruntime's own result for single inputs differs from it in the same place. Of all 64 to
+    // 128 inputs: mobilenet 1, resnet8 2, ic 2, ad 2.
     for (model, differing) in [
         ("seed_mnist__qdq_s8s8_pc", 0),
         ("keras_seed_fashion__qdq_s8s8_pc", 0),

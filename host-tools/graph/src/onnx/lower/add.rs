@@ -53,7 +53,8 @@ impl Lowering<'_> {
         let bias = self.bias(node, constant, inputs[0], &conv.weights.scales)?;
         if let Some(Pending { op: Op::Conv2d(conv), .. }) = &mut self.pending[index] {
             for (sum, bias) in conv.weights.bias.iter_mut().zip(bias) {
-                // Two biases that together leave int32 are beyond any real network; the layer would saturate.
+                // Two biases that together leave int32 are beyond any real network; the layer would
+                // saturate.
                 *sum = sum.saturating_add(bias);
             }
         }
@@ -99,7 +100,8 @@ impl Lowering<'_> {
     }
 }
 
-/// Whether a constant of shape `dims` has one value for each of `channels`, which are one axis of `view`.
+/// Whether a constant of shape `dims` has one value for each of `channels`, which are one axis of
+/// `view`.
 fn along_channels(dims: &[usize], view: &View, channels: usize) -> bool {
     let rank = view.dims().len();
     let mut sides = dims.iter().rev().enumerate().filter(|(_, side)| **side != 1);

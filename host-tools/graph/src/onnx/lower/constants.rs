@@ -30,8 +30,8 @@ impl Lowering<'_> {
         }
     }
 
-    /// Input `index` of an operator on codes: constant codes whose scales and zero points are the next two
-    /// inputs, along `axis` if there are several.
+    /// Input `index` of an operator on codes: constant codes whose scales and zero points are the
+    /// next two inputs, along `axis` if there are several.
     pub(crate) fn weight_codes(
         &self,
         node: &RawNode,
@@ -91,7 +91,8 @@ impl Lowering<'_> {
         }
     }
 
-    /// The bias in input `index` as int32 codes of scale `x_scale * scales[c]`; zeros if it is not given.
+    /// The bias in input `index` as int32 codes of scale `x_scale * scales[c]`; zeros if it is not
+    /// given.
     pub(crate) fn bias(
         &self,
         node: &RawNode,

@@ -12,8 +12,8 @@ use thumbnet_kernels::geometry::Shape;
 pub(crate) struct Draft {
     tensors: Vec<DraftTensor>,
     nodes: Vec<Node<Int8Weights>>,
-    /// How the input's memory relates to how the file writes it; `None` until a layer says which of the axes
-    /// are rows, columns and channels.
+    /// How the input's memory relates to how the file writes it; `None` until a layer says which of
+    /// the axes are rows, columns and channels.
     input_layout: Option<Vec<(Piece, usize)>>,
 }
 
@@ -85,8 +85,9 @@ impl Draft {
         self.bind_input(Shape::new(dims[2], dims[3], dims[1]), &pieces);
     }
 
-    /// Gives the input its shape from how the file writes it, if no convolution or pool has: rank 4 is a map,
-    /// channels first unless only the last axis looks like channels; anything else is a vector.
+    /// Gives the input its shape from how the file writes it, if no convolution or pool has: rank 4
+    /// is a map, channels first unless only the last axis looks like channels; anything else is a
+    /// vector.
     pub(crate) fn bind_input_by_dims(&mut self, dims: &[usize]) {
         let view = View::row_major(dims);
         match *dims {

@@ -52,7 +52,8 @@ impl Lowering<'_> {
         Ok(Some(Value::Constant(Rc::new(array))))
     }
 
-    /// Counts `elements` of new constants against what a file may make of itself in all: a few times its own size.
+    /// Counts `elements` of new constants against what a file may make of itself in all: a few
+    /// times its own size.
     pub(crate) fn spend(&self, node: &RawNode, elements: usize) -> Result<(), OnnxError> {
         let left = self.budget.get().checked_sub(elements).ok_or_else(|| {
             let reason = "its constants, used again and again, outgrow the file".to_owned();

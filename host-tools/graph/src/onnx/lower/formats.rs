@@ -1,4 +1,5 @@
-//! Scales and zero points: what a node says about the codes it reads or makes, and whether all agree.
+//! Scales and zero points: what a node says about the codes it reads or makes, and whether all
+//! agree.
 
 use super::Lowering;
 use super::value::{Codes, QuantizedConstant, Value};
@@ -63,7 +64,7 @@ impl Lowering<'_> {
         match scales.iter().find(|&&scale| !is_scale(scale)) {
             Some(scale) => Err(self.refuse_quantization(
                 node,
-                format!("its scale {} is {scale:e}", quoted(self.input_name(node, index))),
+                format!("its scale {} is {scale:?}", quoted(self.input_name(node, index))),
                 "quantize the model again: a scale must be positive and finite",
             )),
             None => Ok(scales.clone()),
@@ -102,22 +103,26 @@ impl Lowering<'_> {
             let name = self.draft.name(codes.tensor).to_owned();
             self.draft.set_input_format(from.format, &name);
         }
-        match self.draft.format(codes.tensor) {
-            Some(format) if format == from.format => Ok(()),
-            _ => Err(self.refuse_quantization(
-                node,
-                format!(
-                    "it reads {} with scale {} and zero point {}, but it was written with others",
-                    quoted(self.draft.name(codes.tensor)),
-                    from.format.scale,
-                    from.format.zero_point
-                ),
-                "give a tensor one scale and zero point",
-            )),
+        let written = self.draft.format(codes.tensor).unwrap_or(from.format);
+        if written == from.format {
+            return Ok(());
         }
+        Err(self.refuse_quantization(
+            node,
+            format!(
+                "it reads {} with scale {:?} and zero point {}, which has {:?} and {}",
+                quoted(self.draft.name(codes.tensor)),
+                from.format.scale,
+                from.format.zero_point,
+                written.scale,
+                written.zero_point
+            ),
+            "give a tensor one scale and zero point",
+        ))
     }
 
-    /// Constant codes with the scales and zero points in `inputs`, several along `axis` if it is given.
+    /// Constant codes with the scales and zero points in `inputs`, several along `axis` if it is
+    /// given.
     pub(crate) fn quantized_constant(
         &self,
         node: &RawNode,

@@ -1,8 +1,9 @@
 //! From a checked file to an [`Int8Graph`]: one file for each family of operators.
 //!
-//! The nodes are visited once, in execution order. Each ONNX value stands for a [`Value`]: a constant, the codes
-//! of a map, or a map in float. Float maps never exist in memory: an operation over dequantized maps waits until
-//! its QuantizeLinear says in which codes its result is wanted, and only then becomes a node.
+//! The nodes are visited once, in execution order. Each ONNX value stands for a [`Value`]: a
+//! constant, the codes of a map, or a map in float. Float maps never exist in memory: an operation
+//! over dequantized maps waits until its QuantizeLinear says in which codes its result is wanted,
+//! and only then becomes a node.
 
 mod add;
 mod constants;

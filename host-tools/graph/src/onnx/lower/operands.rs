@@ -92,8 +92,8 @@ impl Lowering<'_> {
         Ok(shape)
     }
 
-    /// The shape of an operand, and where in its memory each element of the vector lies that ONNX sees, which must
-    /// be `[1, ..., 1, len]`.
+    /// The shape of an operand, and where in its memory each element of the vector lies that ONNX
+    /// sees, which must be `[1, ..., 1, len]`.
     pub(crate) fn as_vector(
         &mut self,
         node: &RawNode,

@@ -139,8 +139,8 @@ impl Lowering<'_> {
         Ok(self.draft.emit((clamp.node, op, vec![tensor]), (name, shape, to.format)))
     }
 
-    /// Makes a pending operation a node, and a node of the activation function that is not the clamp at the
-    /// ends of the codes.
+    /// Makes a pending operation a node, and a node of the activation function that is not the
+    /// clamp at the ends of the codes.
     fn emit(
         &mut self,
         quantizer: &RawNode,

@@ -64,8 +64,8 @@ impl Lowering<'_> {
     }
 }
 
-/// The smallest and the largest code that a map in `format` can have after `clamp`. Quantizing is monotone, so
-/// clamping the real value is clamping the code.
+/// The smallest and the largest code that a map in `format` can have after `clamp`. Quantizing is
+/// monotone, so clamping the real value is clamping the code.
 pub(crate) fn codes_range(clamp: &Clamp, format: Quantization) -> [i8; 2] {
     clamp.limits.map(|limit| quantize(limit, format))
 }

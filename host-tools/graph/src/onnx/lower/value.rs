@@ -80,7 +80,8 @@ pub(crate) enum Source {
     Input,
     /// A quantized map, dequantized.
     Tensor(TensorId),
-    /// The result of an operation that waits for its QuantizeLinear; an index of `Lowering::pending`.
+    /// The result of an operation that waits for its QuantizeLinear; an index of
+    /// `Lowering::pending`.
     Pending(usize),
 }
 

@@ -1,7 +1,9 @@
-//! How an ONNX tensor of any rank lies in a map's memory: every reshape and transpose, without moving a byte.
+//! How an ONNX tensor of any rank lies in a map's memory: every reshape and transpose, without
+//! moving a byte.
 //!
-//! ONNX thinks in `[n, c, h, w]`, memory is `[h, w, c]`. A view lists, for each ONNX axis from outer to inner, the
-//! strided pieces of memory that it runs over. Transposing permutes the axes; reshaping regroups the pieces.
+//! ONNX thinks in `[n, c, h, w]`, memory is `[h, w, c]`. A view lists, for each ONNX axis from
+//! outer to inner, the strided pieces of memory that it runs over. Transposing permutes the axes;
+//! reshaping regroups the pieces.
 
 use thumbnet_kernels::geometry::Shape;
 
@@ -72,8 +74,8 @@ impl View {
         (permuted.len() == self.axes.len()).then_some(Self { axes: permuted })
     }
 
-    /// The same elements in the same order with another shape; `None` if the number of elements differs or an
-    /// axis would cut through a piece unevenly.
+    /// The same elements in the same order with another shape; `None` if the number of elements
+    /// differs or an axis would cut through a piece unevenly.
     pub(crate) fn reshaped(&self, dims: &[usize]) -> Option<Self> {
         let mut rest = self.pieces();
         let mut current: Option<Piece> = None;

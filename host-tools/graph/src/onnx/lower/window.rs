@@ -10,7 +10,8 @@ pub(crate) const ATTRIBUTES: [&str; 5] =
     ["auto_pad", "dilations", "kernel_shape", "pads", "strides"];
 
 impl Lowering<'_> {
-    /// The window of `node` over a map of shape `input`; `kernel` is known from the weights, or read.
+    /// The window of `node` over a map of shape `input`; `kernel` is known from the weights, or
+    /// read.
     pub(crate) fn window(
         &self,
         node: &RawNode,
@@ -90,8 +91,8 @@ fn span(window: &Window, axis: usize) -> Option<usize> {
     window.kernel[axis].checked_sub(1)?.checked_mul(window.dilation[axis])?.checked_add(1)
 }
 
-/// The padding for which there are `ceil(size / stride)` positions; the odd one goes after, or before if
-/// `lower`.
+/// The padding for which there are `ceil(size / stride)` positions; the odd one goes after, or
+/// before if `lower`.
 fn same(window: &Window, input: Shape, lower: bool) -> Option<Padding> {
     let along = |axis: usize, size: usize| {
         let stride = window.stride[axis];

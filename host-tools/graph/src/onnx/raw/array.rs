@@ -1,4 +1,5 @@
-//! Constants: a shape and decoded numbers, with every size checked against the bytes that are there.
+//! Constants: a shape and decoded numbers, with every size checked against the bytes that are
+//! there.
 
 use crate::onnx::error::OnnxError;
 use crate::onnx::proto::{TensorProto, data_type};

@@ -25,7 +25,8 @@ impl Attributes {
 }
 
 impl RawNode {
-    /// Refuses the node if it has an attribute outside `known`: what is not understood is not ignored.
+    /// Refuses the node if it has an attribute outside `known`: what is not understood is not
+    /// ignored.
     pub(crate) fn only(&self, file: &str, known: &[&str]) -> Result<(), OnnxError> {
         let unknown = self.attributes.0.iter().find(|attribute| {
             // ONNX writes unset attributes of some exporters as empty names.

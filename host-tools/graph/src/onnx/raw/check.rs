@@ -10,8 +10,8 @@ use crate::onnx::{metadata, write};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-/// Versions of the standard operators that this reader knows. Scales per channel came with 13; quantization was
-/// not standard before 10.
+/// Versions of the standard operators that this reader knows. Scales per channel came with 13;
+/// quantization was not standard before 10.
 const OPSETS: std::ops::RangeInclusive<i64> = 10..=25;
 
 /// Checks names and order and decodes what the output depends on.
@@ -84,7 +84,8 @@ fn raw_node(node: NodeProto) -> RawNode {
     }
 }
 
-/// The nodes that the output depends on, in execution order, after checking that every name is defined once.
+/// The nodes that the output depends on, in execution order, after checking that every name is
+/// defined once.
 fn ordered(
     nodes: Vec<RawNode>,
     input: &Port,

@@ -29,7 +29,8 @@ pub(crate) fn input(graph: &GraphProto, file: &str) -> Result<Port, OnnxError> {
     Ok(Port { name: input.name.clone(), element, dims })
 }
 
-/// Name and element type of the only output. Its declared shape is not trusted: it follows from the nodes.
+/// Name and element type of the only output. Its declared shape is not trusted: it follows from the
+/// nodes.
 pub(crate) fn output(graph: &GraphProto, file: &str) -> Result<(String, Element), OnnxError> {
     match graph.output.as_slice() {
         [output] => {

@@ -1,7 +1,8 @@
-//! The checked form of a file: nodes in execution order, every name defined once, constants decoded.
+//! The checked form of a file: nodes in execution order, every name defined once, constants
+//! decoded.
 //!
-//! It holds what the output depends on and nothing else, so that an unused node or a damaged constant that
-//! nobody reads does no harm.
+//! It holds what the output depends on and nothing else, so that an unused node or a damaged
+//! constant that nobody reads does no harm.
 
 mod array;
 mod attributes;

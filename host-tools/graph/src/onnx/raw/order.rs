@@ -5,8 +5,8 @@ use crate::onnx::error::OnnxError;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
-/// Indices of `nodes` so that each comes after the makers of its inputs; the file's own order wherever that is
-/// one already. `makers` says which node makes a value.
+/// Indices of `nodes` so that each comes after the makers of its inputs; the file's own order
+/// wherever that is one already. `makers` says which node makes a value.
 pub(crate) fn execution_order(
     nodes: &[RawNode],
     makers: &HashMap<&str, usize>,
@@ -39,7 +39,8 @@ pub(crate) fn execution_order(
     Err(OnnxError::Cycle { place })
 }
 
-/// Follows nodes that wait for inputs from maker to maker until it comes back to one: that one is on a cycle.
+/// Follows nodes that wait for inputs from maker to maker until it comes back to one: that one is
+/// on a cycle.
 fn node_on_cycle(nodes: &[RawNode], makers: &HashMap<&str, usize>, missing: &[usize]) -> usize {
     let mut visited = vec![false; nodes.len()];
     let mut node = missing.iter().position(|&missing| missing > 0).unwrap_or(0);

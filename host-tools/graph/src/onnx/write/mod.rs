@@ -1,4 +1,5 @@
-//! Writes an [`Int8Graph`] as an ONNX model: opset 17, IR 8, batch 1, NCHW, int8 input, float probabilities.
+//! Writes an [`Int8Graph`] as an ONNX model: opset 17, IR 8, batch 1, NCHW, int8 input, float
+//! probabilities.
 //!
 //! The same graph always gives the same bytes.
 
@@ -22,9 +23,10 @@ pub(crate) const NAMELESS: &str = "main_graph";
 
 /// The ONNX file of `graph`, which must be valid ([`crate::Graph::validate`]).
 ///
-/// The int8 tensors keep their names, and so do the nodes; constants are named after the tensor or node
-/// they belong to. After the logits come a DequantizeLinear and a Softmax in f32. [`crate::onnx::read`] gives
-/// the same graph back, with its tensors numbered in order of definition.
+/// The int8 tensors keep their names, and so do the nodes; constants are named after the tensor or
+/// node they belong to. After the logits come a DequantizeLinear and a Softmax in f32.
+/// [`crate::onnx::read`] gives the same graph back, with its tensors numbered in order of
+/// definition.
 ///
 /// # Panics
 /// If a node refers to a tensor that does not exist.

@@ -1,4 +1,5 @@
-//! The operator form: QLinearConv and MaxPool on int8 tensors, float operators where ONNX has no int8 one.
+//! The operator form: QLinearConv and MaxPool on int8 tensors, float operators where ONNX has no
+//! int8 one.
 
 use super::builder::{Builder, int, ints, window_attributes};
 use super::qdq;

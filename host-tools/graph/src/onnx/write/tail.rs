@@ -4,8 +4,9 @@ use super::builder::{Builder, int, ints, value_info};
 use crate::graph::TensorId;
 use crate::onnx::proto::{ValueInfoProto, data_type};
 
-/// Writes the nodes from the int8 logits to the graph's output, probabilities `[1, classes]`, and returns the
-/// output's declaration. The softmax stays float: a quantized one is computed differently by every runtime.
+/// Writes the nodes from the int8 logits to the graph's output, probabilities `[1, classes]`, and
+/// returns the output's declaration. The softmax stays float: a quantized one is computed
+/// differently by every runtime.
 pub(crate) fn probabilities(builder: &mut Builder<'_>, logits: TensorId) -> ValueInfoProto {
     let shape = builder.graph.tensor(logits).shape;
     let mut real = builder.real(logits);
