@@ -25,12 +25,15 @@ pub fn depthwise_conv2d<R: Requantize>(
     if !layer.describes(input, output) {
         return;
     }
+    let mut sums = [[0; 4]; PIXELS];
     for block in 0..channels.div_ceil(4) {
         let channel = (4 * block).min(channels - 4);
-        let four = Four { layer, input, channel, weights: weights(layer, channel) };
+        let biases = layer.bias.get(channel..).and_then(|bias| bias.first_chunk());
+        let weights = weights(layer, channel);
+        let four = Four { layer, input, channel, weights, biases: *biases.unwrap_or(&[0; 4]) };
         let row_len = (layer.output.w * channels).max(1);
         for (y, row) in output.chunks_exact_mut(row_len).enumerate() {
-            four.row(y, row);
+            four.row(y, row, &mut sums);
         }
     }
 }
@@ -52,16 +55,16 @@ struct Four<'a, R> {
     input: &'a [i8],
     channel: usize,
     weights: DepthwiseWeights,
+    biases: [i32; 4],
 }
 
 impl<R: Requantize> Four<'_, R> {
     /// Computes the output row `y`.
-    fn row(&self, y: usize, row: &mut [i8]) {
+    fn row(&self, y: usize, row: &mut [i8], sums: &mut [[i32; 4]; PIXELS]) {
         let Shape { h, w, c } = self.layer.input;
         let window = &self.layer.window;
         let steps = Steps { column: c, row: w * c, pixel: window.stride[1] * c };
         let rows_whole = window.rows_inside(y, h).count == 3;
-        let mut sums = [[0; 4]; PIXELS];
         let mut x = 0;
         let mut rest = row;
         while !rest.is_empty() {
@@ -71,14 +74,14 @@ impl<R: Requantize> Four<'_, R> {
                 let column = (x * window.stride[1]).wrapping_sub(window.padding.left);
                 let start = row.wrapping_mul(w).wrapping_add(column).wrapping_mul(c) + self.channel;
                 let input = self.input.get(start..).unwrap_or_default();
-                depthwise_tile(input, steps, &self.weights, pixels, &mut sums);
+                depthwise_tile(input, steps, &self.weights, pixels, sums);
                 pixels
             } else {
-                self.border_pixel([y, x], &mut sums);
+                self.border_pixel([y, x], sums);
                 1
             };
             let (codes, after) = rest.split_at_mut_checked(done * c).unwrap_or_default();
-            self.finish(&sums, codes);
+            self.finish(sums, codes);
             rest = after;
             x += done;
         }
@@ -117,12 +120,11 @@ impl<R: Requantize> Four<'_, R> {
 
     /// Adds the biases and writes the codes of whole pixels.
     fn finish(&self, sums: &[[i32; 4]; PIXELS], pixels: &mut [i8]) {
-        let biases = self.layer.bias.get(self.channel..).unwrap_or_default();
+        let (channel, requantize) = (self.channel, &self.layer.requantize);
         for (pixel, sums) in pixels.chunks_exact_mut(self.layer.input.c.max(1)).zip(sums) {
-            let codes =
-                pixel.get_mut(self.channel..).and_then(|codes| codes.first_chunk_mut::<4>());
+            let codes = pixel.get_mut(channel..).and_then(|codes| codes.first_chunk_mut::<4>());
             if let Some(codes) = codes {
-                self.layer.requantize.requantize_channels(self.channel, sums, biases, codes);
+                requantize.requantize_channels(channel, sums, &self.biases, codes);
             }
         }
     }
