@@ -32,3 +32,39 @@ impl Random {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Random;
+
+    #[test]
+    fn the_sequence_never_changes() {
+        let mut random = Random::new(1, 0);
+        let numbers: Vec<usize> = (0..6).map(|_| random.below(1000)).collect();
+        assert_eq!(numbers, [442, 27, 684, 639, 223, 959]);
+    }
+
+    #[test]
+    fn numbers_stay_in_their_range_and_fill_it() {
+        let mut random = Random::new(3, 1);
+        let mut counts = [0; 5];
+        (0..1000).for_each(|_| counts[random.below(5)] += 1);
+        assert!(counts.iter().all(|count| (150..250).contains(count)), "{counts:?}");
+        let values: Vec<f64> = (0..1000).map(|_| random.between(-2.0, 2.0)).collect();
+        assert!(values.iter().all(|value| (-2.0..2.0).contains(value)));
+        assert!(values.iter().any(|value| *value < -1.9) && values.iter().any(|v| *v > 1.9));
+    }
+
+    #[test]
+    fn a_shuffle_keeps_every_item_once() {
+        let mut items: Vec<u32> = (0..100).collect();
+        Random::new(1, 1).shuffle(&mut items);
+        assert_ne!(items, (0..100).collect::<Vec<u32>>());
+        let other = items.clone();
+        items.sort_unstable();
+        assert_eq!(items, (0..100).collect::<Vec<u32>>());
+        let mut again: Vec<u32> = (0..100).collect();
+        Random::new(1, 2).shuffle(&mut again);
+        assert_ne!(again, other, "another epoch, another order");
+    }
+}

@@ -71,7 +71,7 @@ struct Job<'a, T> {
 impl<T: Real> WithSimd for Job<'_, T> {
     type Output = ();
 
-    /// Cuts C's columns into strips of four, two or one registers.
+    /// Cuts C's columns into strips of four registers (where there are enough), two or one.
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { product, a, b, c } = self;
@@ -80,7 +80,7 @@ impl<T: Real> WithSimd for Job<'_, T> {
         while column < product.columns {
             let left = product.columns - column;
             let (b, c) = (&b[column..], &mut c[column..]);
-            if left >= 4 * lanes {
+            if S::REGISTER_COUNT >= 32 && left >= 4 * lanes {
                 strip::<T, S, 4>(simd, &product, 4 * lanes, a, b, c);
                 column += 4 * lanes;
             } else if left >= 2 * lanes {
@@ -95,7 +95,7 @@ impl<T: Real> WithSimd for Job<'_, T> {
     }
 }
 
-/// Most rows of a tile: 6 rows of 4 registers of sums leave room for B among 32 registers.
+/// Most rows of a tile: 6 rows of 4 registers of sums leave room for B among 32 registers, 6 of 2 among 16.
 const MAX_TILE_ROWS: usize = 6;
 
 /// Cuts a strip of C, `width` columns in `N` registers, into tiles of nearly equal heights.

@@ -36,3 +36,53 @@ pub(crate) fn learning_rate(training: &Training, step: u64, steps_per_epoch: u64
 fn cosine(from: f64, to: f64, progress: f64) -> f64 {
     to + (from - to) * (1.0 + libm::cos(PI * progress)) / 2.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::learning_rate;
+    use crate::recipe::{Schedule, Training};
+
+    /// The expected values are by hand; a few roundings of f64 lie between.
+    const TOLERANCE: f64 = 1e-15;
+
+    fn assert_rates(schedule: Schedule, epochs: usize, expected: &[(u64, f64)]) {
+        let training = Training { schedule, epochs, learning_rate: 1.0, ..Training::default() };
+        for &(step, expected) in expected {
+            let rate = learning_rate(&training, step, 7);
+            assert!((rate - expected).abs() < TOLERANCE, "{schedule:?}, step {step}: {rate}");
+        }
+    }
+
+    #[test]
+    fn a_constant_rate_stays() {
+        assert_rates(Schedule::Constant, 2, &[(0, 1.0), (13, 1.0)]);
+    }
+
+    #[test]
+    fn steps_fall_after_whole_epochs() {
+        let schedule = Schedule::Step { epochs: 2, factor: 0.5 };
+        assert_rates(schedule, 5, &[(0, 1.0), (13, 1.0), (14, 0.5), (27, 0.5), (28, 0.25)]);
+    }
+
+    #[test]
+    fn a_cosine_falls_to_nothing() {
+        // A third and two thirds of the half wave: cos 60° and cos 120°.
+        assert_rates(Schedule::Cosine, 3, &[(0, 1.0), (7, 0.75), (14, 0.25), (21, 0.0)]);
+    }
+
+    #[test]
+    fn one_cycle_goes_up_and_down() {
+        // 21 steps: up over a quarter of the 20 between the first and the last, from 0.04; down to 0.000004.
+        let schedule = Schedule::OneCycle { warm_up: 0.25 };
+        let expected = [(0, 0.04), (5, 1.0), (10, 0.750001), (20, 0.000004)];
+        assert_rates(schedule, 3, &expected);
+        let up = 0.04 + 0.96 * (1.0 - (0.4 * std::f64::consts::PI).cos()) / 2.0;
+        assert_rates(schedule, 3, &[(2, up)]);
+    }
+
+    #[test]
+    fn a_single_step_has_a_rate() {
+        let training = Training { epochs: 1, ..Training::default() };
+        assert!(learning_rate(&training, 0, 1) > 0.0);
+    }
+}
