@@ -3,7 +3,12 @@
 use crate::{DataError, InputSpec};
 use firmware::preprocess::MAX_SIDE;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, metadata::Orientation};
-use std::{ffi::OsStr, path::Path};
+use std::{
+    ffi::OsStr,
+    fs::File,
+    io::{BufRead, BufReader, Cursor, Seek},
+    path::Path,
+};
 use thumbnet_kernels::geometry::Shape;
 
 /// The extensions of files that are taken for pictures, in any case.
@@ -30,12 +35,25 @@ impl RawPicture {
     /// # Errors
     /// [`DataError::Unreadable`] if it cannot be decoded within the limits.
     pub fn read(path: &Path) -> Result<Self, DataError> {
-        let decoded = decode(path).map_err(|reason| DataError::Unreadable {
+        let open = || File::open(path).map(BufReader::new).map_err(|error| error.to_string());
+        Self::named(path, open().and_then(decode))
+    }
+
+    /// Decodes a picture file's content; `path` is for messages.
+    ///
+    /// # Errors
+    /// As [`RawPicture::read`].
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, DataError> {
+        Self::named(path, decode(Cursor::new(bytes)))
+    }
+
+    fn named(path: &Path, decoded: Result<DynamicImage, String>) -> Result<Self, DataError> {
+        let decoded = decoded.map_err(|reason| DataError::Unreadable {
             path: path.to_owned(),
             reason: reason.replace(['\n', '\r'], " "),
             others: 0,
-        })?;
-        Ok(Self::from_image(decoded))
+        });
+        decoded.map(Self::from_image)
     }
 
     /// The bytes of the input that the board makes of this picture.
@@ -68,8 +86,8 @@ pub(crate) fn has_picture_extension(name: &OsStr) -> bool {
     extension.is_some_and(|found| PICTURE_EXTENSIONS.iter().any(|p| found.eq_ignore_ascii_case(p)))
 }
 
-fn decode(path: &Path) -> Result<DynamicImage, String> {
-    let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format);
+fn decode(content: impl BufRead + Seek) -> Result<DynamicImage, String> {
+    let reader = ImageReader::new(content).with_guessed_format();
     let mut reader = reader.map_err(|error| error.to_string())?;
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE as u32);
