@@ -70,7 +70,7 @@ fn packed_conv2d(
     if shallow_kernel_exists(window, pool, input.c) {
         let words = pack_shallow(weights, window, input.c)?;
         Some((PackedLayout::Shallow, words, shallow_scratch_bytes(window, input)))
-    } else if deep_kernel_exists(window, pool) && ordinary(input, window, pool) {
+    } else if deep_kernel_exists(window, pool) && ordinary(input, window, pool, weights.len()) {
         let words = pack_deep(weights, window, input.c)?;
         Some((PackedLayout::Deep, words, deep_scratch_bytes(window, pool, input)))
     } else {
@@ -79,7 +79,8 @@ fn packed_conv2d(
 }
 
 /// Sizes whose products the deep kernel trusts; it does nothing beyond them.
-fn ordinary(input: Shape, window: &Window, pool: &Window) -> bool {
+fn ordinary(input: Shape, window: &Window, pool: &Window, weights: usize) -> bool {
     let sizes = [window.kernel, window.stride, pool.kernel];
-    sizes.iter().flatten().all(|size| *size <= 64) && input.c <= 1 << 15
+    let oc = weights / (window.taps() * input.c);
+    sizes.iter().flatten().all(|size| *size <= 64) && input.c.max(oc) <= 1 << 15
 }
