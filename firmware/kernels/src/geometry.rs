@@ -122,14 +122,18 @@ impl Window {
         input.c == output.c && self.positions(input.h, input.w) == Some([output.h, output.w])
     }
 
-    /// The taps of row position `position` that lie on a map of `h` rows, not on its padding.
+    /// The taps of row position `position` that lie on a map of `h` rows, not on its padding. For a position
+    /// that the window does not take: any taps on the map.
     pub const fn rows_inside(&self, position: usize, h: usize) -> Taps {
-        taps_along(position * self.stride[0], self.padding.top, self.kernel[0], self.dilation[0], h)
+        // Wraps only for positions that the window does not take.
+        let origin = position.wrapping_mul(self.stride[0]);
+        taps_along(origin, self.padding.top, self.kernel[0], self.dilation[0], h)
     }
 
-    /// The taps of column position `position` that lie on a map of `w` columns, not on its padding.
+    /// The taps of column position `position` that lie on a map of `w` columns, not on its padding. For a
+    /// position that the window does not take: any taps on the map.
     pub const fn columns_inside(&self, position: usize, w: usize) -> Taps {
-        let origin = position * self.stride[1];
+        let origin = position.wrapping_mul(self.stride[1]);
         taps_along(origin, self.padding.left, self.kernel[1], self.dilation[1], w)
     }
 }
@@ -167,7 +171,7 @@ const fn taps_along(
     if first >= kernel {
         return Taps { first: 0, count: 0, start: 0 };
     }
-    let start = origin + first * dilation - padding;
+    let start = origin.wrapping_add(first.wrapping_mul(dilation)).wrapping_sub(padding);
     if start >= length {
         return Taps { first: 0, count: 0, start: 0 };
     }

@@ -131,9 +131,12 @@ impl Frame {
     fn of<R>(layer: &PackedConv2d<'_, R>, pooled: bool) -> Self {
         let [stride_y, stride_x] = layer.window.stride;
         let stride = if pooled {
-            [stride_y * layer.pool.stride[0], stride_x * layer.pool.stride[1]]
+            [
+                stride_y.saturating_mul(layer.pool.stride[0]),
+                stride_x.saturating_mul(layer.pool.stride[1]),
+            ]
         } else {
-            [stride_y, 2 * stride_x]
+            [stride_y, stride_x.saturating_mul(2)]
         };
         let kernel = deep_patch_size(&layer.window, &layer.pool);
         Self {

@@ -53,17 +53,20 @@ pub const fn deep_kernel_exists(window: &Window, pool: &Window) -> bool {
 }
 
 /// Scratch that the kernel needs: the input under one position of the pool, or under two positions of the
-/// window, as 16-bit values.
+/// window, as 16-bit values. Saturates where that has no meaning.
 pub const fn deep_scratch_bytes(window: &Window, pool: &Window, input: Shape) -> usize {
     let [rows, columns] = patch_size(window, pool);
-    rows * columns * input.c.div_ceil(8) * 16
+    rows.saturating_mul(columns).saturating_mul(input.c.div_ceil(8)).saturating_mul(16)
 }
 
 /// Rows and columns of the patch.
 pub(crate) const fn patch_size(window: &Window, pool: &Window) -> [usize; 2] {
     [
-        (pool.kernel[0] - 1) * window.stride[0] + window.kernel[0],
-        window.stride[1] + window.kernel[1],
+        pool.kernel[0]
+            .saturating_sub(1)
+            .saturating_mul(window.stride[0])
+            .saturating_add(window.kernel[0]),
+        window.stride[1].saturating_add(window.kernel[1]),
     ]
 }
 

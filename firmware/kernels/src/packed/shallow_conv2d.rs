@@ -41,9 +41,11 @@ pub const fn shallow_kernel_exists(window: &Window, pool: &Window, ic: usize) ->
         && matches!(pool.kernel, [2, 2] | [1, 1])
 }
 
-/// Scratch that the kernel needs: the taps of four positions as 16-bit values.
+/// Scratch that the kernel needs: the taps of four positions as 16-bit values. Saturates where that has no
+/// meaning.
 pub const fn shallow_scratch_bytes(window: &Window, input: Shape) -> usize {
-    (window.taps() * input.c).div_ceil(2) * 16
+    let taps = window.kernel[0].saturating_mul(window.kernel[1]).saturating_mul(input.c);
+    taps.div_ceil(2).saturating_mul(16)
 }
 
 /// Whether a kernel exists, the weights are all there and the scratch is enough.

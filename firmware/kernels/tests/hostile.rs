@@ -1,0 +1,186 @@
+//! No descriptor makes a kernel panic, whatever it says, with overflow checks on; and what it does not
+//! describe it does not write.
+
+use thumbnet_kernels::geometry::{Padding, Shape, Window};
+use thumbnet_kernels::packed::{
+    PackedConv2d, PackedDense, deep_kernel_exists, deep_scratch_bytes, shallow_kernel_exists,
+    shallow_scratch_bytes,
+};
+use thumbnet_kernels::portable::{Add, AveragePool2d, Conv2d, Dense, DepthwiseConv2d, MaxPool2d};
+use thumbnet_kernels::requantize::FixedPoint;
+use thumbnet_kernels::{Armv7em, Backend, Portable};
+
+/// xorshift64*, seeded.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as usize % limit
+    }
+
+    /// Mostly small, now and then absurd.
+    fn size(&mut self) -> usize {
+        let absurd = [0, usize::MAX, usize::MAX / 2 + 1, 1 << 31, (1 << 32) - 1, 1 << 16, 65];
+        match self.below(12) {
+            0 => absurd[self.below(absurd.len())],
+            _ => 1 + self.below(5),
+        }
+    }
+
+    fn sizes<const N: usize>(&mut self) -> [usize; N] {
+        [0; N].map(|_| self.size())
+    }
+
+    fn shape(&mut self) -> Shape {
+        let [h, w, c] = self.sizes();
+        Shape::new(h, w, c)
+    }
+
+    fn window(&mut self) -> Window {
+        let padding = [0; 4].map(|_| if self.below(3) == 0 { self.size() } else { 0 });
+        let [top, left, bottom, right] = padding;
+        let unit = self.below(2) == 0;
+        Window {
+            kernel: self.sizes(),
+            stride: if unit { [1, 1] } else { self.sizes() },
+            dilation: if self.below(4) > 0 { [1, 1] } else { self.sizes() },
+            padding: Padding { top, left, bottom, right },
+        }
+    }
+
+    /// The product of some sizes if a test can afford it, sometimes one more or less.
+    fn len(&mut self, sizes: &[usize]) -> usize {
+        let product = sizes.iter().try_fold(1_usize, |product, size| product.checked_mul(*size));
+        let len = product.filter(|len| *len <= 4096).unwrap_or(16);
+        match self.below(8) {
+            0 => len + 1,
+            1 => len.saturating_sub(1),
+            _ => len,
+        }
+    }
+}
+
+/// Random sizes, mostly consistent: the output is what the windows make of the input.
+struct Sizes {
+    input: Shape,
+    output: Shape,
+    window: Window,
+    pool: Window,
+}
+
+impl Sizes {
+    fn random(random: &mut Random) -> Self {
+        let [input, mut output] = [random.shape(), random.shape()];
+        let window = random.window();
+        let pool = if random.below(2) == 0 { Window::UNIT } else { random.window() };
+        let positions = window.positions(input.h, input.w);
+        if let Some([h, w]) = positions.and_then(|[h, w]| pool.positions(h, w))
+            && random.below(8) > 0
+        {
+            output = Shape { h, w, ..output };
+        }
+        Self { input, output, window, pool }
+    }
+}
+
+/// Runs every kernel; returns whether the convolution's descriptor was sound.
+fn run_everything<B: Backend>(seed: u64) -> bool {
+    let random = &mut Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let Sizes { input, output, window, pool } = Sizes::random(random);
+    let codes = vec![1; random.len(&[input.h, input.w, input.c])];
+    let mut out = vec![0; random.len(&[output.h, output.w, output.c])];
+    let weights = vec![1; random.len(&[output.c, window.kernel[0], window.kernel[1], input.c])];
+    let bias = vec![1; random.len(&[output.c])];
+    let multipliers = vec![1; random.len(&[output.c])];
+    let requantize = FixedPoint { multipliers: &multipliers, zero_point: 0, min: -128, max: 127 };
+    let (bias, weights, input_zero_point) = (&bias[..], &weights[..], 3);
+
+    let layer = Conv2d { input, output, window, pool, input_zero_point, weights, bias, requantize };
+    let sound = layer.describes(&codes, &out);
+    B::conv2d(&layer, &codes, &mut out);
+    B::max_pool2d(&MaxPool2d { input, output, window }, &codes, &mut out);
+    let layer = AveragePool2d { input, output, window, input_zero_point, bias: 0, requantize };
+    B::average_pool2d(&layer, &codes, &mut out);
+    B::dense(&Dense { weights, bias, requantize }, &codes, &mut out);
+    let add = Add {
+        zero_points: [-128, 127, 0],
+        shifts: [random.size() as u32, 1],
+        output_shift: random.size() as u32,
+        min: -128,
+        max: 127,
+    };
+    B::add(&add, &codes, &codes, &mut out);
+
+    let channelwise = vec![1; random.len(&[window.kernel[0], window.kernel[1], input.c])];
+    let output = Shape { c: input.c, ..output };
+    let mut out = vec![0; random.len(&[output.h, output.w, output.c])];
+    let bias = vec![1; random.len(&[output.c])];
+    let (weights, bias) = (&channelwise[..], &bias[..]);
+    let layer =
+        DepthwiseConv2d { input, output, window, input_zero_point, weights, bias, requantize };
+    B::depthwise_conv2d(&layer, &codes, &mut out);
+    run_packed::<B>(random);
+    sound
+}
+
+fn run_packed<B: Backend>(random: &mut Random) {
+    let Sizes { input, output, window, pool } = Sizes::random(random);
+    let codes = vec![1; random.len(&[input.h, input.w, input.c])];
+    let mut out = vec![0; random.len(&[output.h, output.w, output.c])];
+    let bias = vec![1; random.len(&[output.c])];
+    let requantize = FixedPoint { multipliers: &bias, zero_point: 0, min: -128, max: 127 };
+    let [kernel_h, kernel_w] = window.kernel;
+    let eights = [output.c.div_ceil(4), kernel_h, kernel_w, input.c.div_ceil(8), 8];
+    let taps = kernel_h.saturating_mul(kernel_w).saturating_mul(input.c);
+    for weights in [random.len(&eights), random.len(&[output.c.div_ceil(2), taps.div_ceil(2)])] {
+        let weights = vec![0x0101_0101; weights];
+        let layer = PackedConv2d {
+            input,
+            output,
+            window,
+            pool,
+            input_zero_point: -5,
+            weights: &weights,
+            bias: &bias,
+            requantize,
+        };
+        let mut scratch = vec![[0; 8]; random.below(200)];
+        let scratch = scratch.as_flattened_mut();
+        let start = random.below(5).min(scratch.len()); // not aligned, as it should be
+        B::deep_conv2d(&layer, &codes, &mut scratch[start..], &mut out);
+        B::shallow_conv2d(&layer, &codes, &mut scratch[start..], &mut out);
+    }
+    let words = random.len(&[output.c.div_ceil(2), codes.len().div_ceil(16), 8]);
+    let weights = vec![0x0101_0101; words];
+    let mut out = vec![0; bias.len()];
+    B::packed_dense(&PackedDense { weights: &weights, bias: &bias, requantize }, &codes, &mut out);
+}
+
+#[test]
+fn no_descriptor_makes_a_kernel_panic() {
+    let mut sound = 0;
+    for seed in 0..40_000 {
+        sound += u32::from(run_everything::<Portable>(seed));
+        run_everything::<Armv7em>(seed);
+    }
+    assert!(
+        sound > 1_000,
+        "only {sound} sound descriptors: too few to test what follows the check"
+    );
+}
+
+#[test]
+fn no_question_about_a_kernel_panics() {
+    let random = &mut Random(1);
+    for _ in 0..100_000 {
+        let Sizes { input, output, window, pool } = Sizes::random(random);
+        deep_kernel_exists(&window, &pool);
+        shallow_kernel_exists(&window, &pool, input.c);
+        deep_scratch_bytes(&window, &pool, input);
+        shallow_scratch_bytes(&window, input);
+        window.maps(input, output);
+    }
+}
