@@ -35,9 +35,9 @@ fn main() -> ExitCode {
 /// Keeps the first `per_class` pictures of each class, in the order of the file.
 fn make(full: &Path, out: &Path, part: &str, per_class: usize) -> Result<(), String> {
     let [pictures_name, labels_name] =
-        [format!("{part}-images-idx3-ubyte.gz"), format!("{part}-labels-idx1-ubyte.gz")];
-    let pictures = read(&full.join(&pictures_name))?;
-    let labels = read(&full.join(&labels_name))?;
+        [format!("{part}-images-idx3-ubyte"), format!("{part}-labels-idx1-ubyte")];
+    let pictures = read(full, &pictures_name)?;
+    let labels = read(full, &labels_name)?;
     let &[count, h, w] = &pictures.dimensions[..] else {
         return Err(format!("{pictures_name}: not grey pictures"));
     };
@@ -53,19 +53,21 @@ fn make(full: &Path, out: &Path, part: &str, per_class: usize) -> Result<(), Str
             kept.push(label);
         }
     }
-    write(
-        &out.join(pictures_name),
-        &IdxArray { dimensions: vec![kept.len(), h, w], bytes: pixels },
-    )?;
-    write(&out.join(labels_name), &IdxArray { dimensions: vec![kept.len()], bytes: kept })
+    let pictures = IdxArray { dimensions: vec![kept.len(), h, w], bytes: pixels };
+    write(out, &pictures_name, &pictures)?;
+    write(out, &labels_name, &IdxArray { dimensions: vec![kept.len()], bytes: kept })
 }
 
-fn read(path: &Path) -> Result<IdxArray, String> {
-    IdxArray::read(path).map_err(|error| error.to_string())
+/// Reads a file, gzipped or not.
+fn read(folder: &Path, name: &str) -> Result<IdxArray, String> {
+    let plain = folder.join(name);
+    let path = if plain.exists() { plain } else { folder.join(format!("{name}.gz")) };
+    IdxArray::read(&path).map_err(|error| error.to_string())
 }
 
-fn write(path: &Path, array: &IdxArray) -> Result<(), String> {
+fn write(folder: &Path, name: &str, array: &IdxArray) -> Result<(), String> {
+    let path = folder.join(format!("{name}.gz"));
     let bytes = array.to_gzip();
     println!("{}: {} bytes, content {}", path.display(), bytes.len(), array.digest());
-    fs::write(path, bytes).map_err(|error| format!("{}: {error}", path.display()))
+    fs::write(&path, bytes).map_err(|error| format!("{}: {error}", path.display()))
 }

@@ -36,7 +36,8 @@ fn write_aside(
     let write = || {
         let mut file = temporary(folder)?;
         for part in parts {
-            file.write_all(part)?;
+            // Not through `file` itself, whose errors would name the temporary file.
+            file.as_file_mut().write_all(part)?;
         }
         // Some file systems tell only now that the disk is full.
         file.as_file().sync_all()?;
