@@ -29,3 +29,28 @@ fn the_seed_cnn_survives_both_forms() {
         assert_eq!(read(&write(&graph, form), "seed.onnx").as_ref(), Ok(&graph));
     }
 }
+
+#[test]
+fn a_network_that_ends_in_a_map_survives_both_forms() {
+    let mut graph = seed_cnn(1);
+    graph.nodes.truncate(3);
+    graph.tensors.truncate(4);
+    graph.output = graph.nodes[2].output;
+    assert_eq!(graph.validate(), Ok(()));
+    for form in [Form::QLinear, Form::Qdq] {
+        assert_eq!(read(&write(&graph, form), "map.onnx").as_ref(), Ok(&graph));
+    }
+}
+
+#[test]
+fn taken_names_are_not_taken_again() {
+    // Constants and helper nodes would get these names.
+    let mut graph = seed_cnn(1);
+    for (tensor, name) in graph.tensors.iter_mut().zip(["conv1_out_scale", "probabilities"]) {
+        name.clone_into(&mut tensor.name);
+    }
+    "logits_flat".clone_into(&mut graph.nodes[0].name);
+    for form in [Form::QLinear, Form::Qdq] {
+        assert_eq!(read(&write(&graph, form), "names.onnx").as_ref(), Ok(&graph));
+    }
+}

@@ -144,3 +144,42 @@ fn softmax(values: &mut [f32], result: impl Fn(f64, f64) -> f64) {
     let sum: f64 = values.iter().map(|&value| exponent(value).exp()).sum();
     values.iter_mut().for_each(|value| *value = result(exponent(*value), sum) as f32);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Numbers, quantize};
+    use crate::graph::Quantization;
+    use crate::onnx::{Form, import, write};
+    use crate::testing::int8_graph;
+
+    #[test]
+    fn the_input_is_reordered_to_channels_last() {
+        let graph = (0..).map(int8_graph).find(|graph| graph.tensor(graph.input).shape.c == 3);
+        let graph = graph.unwrap();
+        let shape = graph.tensor(graph.input).shape;
+        let (_, interface) = import(&write(&graph, Form::QLinear), "m.onnx").unwrap();
+        assert_eq!(interface.input.dims, [1, 3, shape.h, shape.w]);
+        let file: Vec<i8> = (0..shape.len()).map(|at| (at / (shape.h * shape.w)) as i8).collect();
+        let codes = interface.input_codes(&Numbers::I8(file)).unwrap();
+        assert_eq!(codes, [0, 1, 2].repeat(shape.h * shape.w));
+        assert_eq!(interface.input_codes(&Numbers::I8(vec![0; 1])), None);
+        assert_eq!(interface.input_codes(&Numbers::F32(vec![0.0; shape.len()])), None);
+    }
+
+    #[test]
+    fn the_output_is_the_softmax_of_the_logits() {
+        let graph = int8_graph(1);
+        let (_, interface) = import(&write(&graph, Form::Qdq), "m.onnx").unwrap();
+        let classes = graph.tensor(graph.output).shape.c;
+        let equal = interface.output_numbers(&vec![7; classes]);
+        assert_eq!(equal, Numbers::F32(vec![(1.0 / classes as f64) as f32; classes]));
+    }
+
+    #[test]
+    fn codes_saturate_and_halves_go_to_even() {
+        let format = Quantization { scale: 0.5, zero_point: -128 };
+        let codes =
+            [-1.0, 0.0, 0.25, 0.75, 127.5, 1e30, f32::INFINITY].map(|x| quantize(x, format));
+        assert_eq!(codes, [-128, -128, -128, -126, 127, 127, 127]);
+    }
+}
