@@ -4,7 +4,6 @@ use crate::error::ReferenceError;
 use crate::model::Reference;
 use crate::report::{Difference, Exposed, LayerReport, ModeReport, Parity, Place};
 use crate::side::{Output, Side};
-use crate::tract::Tract;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use thumbnet_compile::{Program, Step};
 use thumbnet_graph::Shape;
@@ -191,19 +190,16 @@ fn match_steps(
     reference: &mut Reference,
     program: &Program,
 ) -> Result<Vec<Option<usize>>, ReferenceError> {
-    let tract = &mut reference.tract;
+    let Reference { exposed, tract, .. } = reference;
     tract.expect_input(program.input_shape)?;
-    let find = |tract: &mut Tract, step: &Step| {
-        tract.expect(&step.tensor, step.output_shape, &step.name).map(Some)
-    };
     let last = program.steps.len().saturating_sub(1);
-    let steps = program.steps.iter().enumerate();
-    match reference.exposed {
-        Exposed::EveryLayer => steps.map(|(_, step)| find(tract, step)).collect(),
-        Exposed::Logits => steps
-            .map(|(index, step)| if index == last { find(tract, step) } else { Ok(None) })
-            .collect(),
-    }
+    let steps = program.steps.iter().enumerate().map(|(index, step)| {
+        if *exposed == Exposed::Logits && index != last {
+            return Ok(None);
+        }
+        tract.expect(&step.tensor, step.output_shape, &step.name).map(Some)
+    });
+    steps.collect()
 }
 
 /// How many bytes of a map differ, and where the first is; a map whose checksum differs counts whole.

@@ -1,6 +1,9 @@
 //! What can go wrong between an ONNX file and its comparison.
 
+use thumbnet_compile::CompileError;
+use thumbnet_graph::onnx::OnnxError;
 use thumbnet_kernels::geometry::Shape;
+use thumbnet_simulate::SimulateError;
 
 /// Why a file cannot be run or compared.
 #[derive(Debug, thiserror::Error)]
@@ -100,11 +103,29 @@ pub enum ReferenceError {
     },
     /// Our reader refuses the file.
     #[error(transparent)]
-    Onnx(#[from] thumbnet_graph::onnx::OnnxError),
+    Onnx(Box<OnnxError>),
     /// Our compiler refuses the model.
     #[error(transparent)]
-    Compile(#[from] thumbnet_compile::CompileError),
+    Compile(Box<CompileError>),
     /// The firmware cannot be built or run in the emulator.
     #[error(transparent)]
-    Simulate(#[from] thumbnet_simulate::SimulateError),
+    Simulate(Box<SimulateError>),
+}
+
+impl From<OnnxError> for ReferenceError {
+    fn from(error: OnnxError) -> Self {
+        Self::Onnx(Box::new(error))
+    }
+}
+
+impl From<CompileError> for ReferenceError {
+    fn from(error: CompileError) -> Self {
+        Self::Compile(Box::new(error))
+    }
+}
+
+impl From<SimulateError> for ReferenceError {
+    fn from(error: SimulateError) -> Self {
+        Self::Simulate(Box::new(error))
+    }
 }

@@ -5,9 +5,9 @@ use crate::model::Model;
 use crate::report::Build;
 use std::path::Path;
 use std::sync::{Condvar, Mutex, PoisonError};
-use thumbnet_compile::{Options, Program, compile};
+use thumbnet_compile::{Options, Program, compile, digest};
 use thumbnet_graph::Int8Graph;
-use thumbnet_simulate::console::Inference;
+use thumbnet_simulate::console::{Inference, Info};
 use thumbnet_simulate::{SimulateError, desktop, qemu};
 
 /// A compiled network and what runs it.
@@ -55,14 +55,18 @@ impl Side {
     /// one).
     ///
     /// # Errors
-    /// If the firmware cannot be built or started, or is that of another model.
+    /// If the firmware cannot be built or started, or was not generated from this file.
     pub fn firmware(path: &Path, model: &Model, emulators: usize) -> Result<Self, ReferenceError> {
         let side = Self::desktop(Build::Firmware, &model.graph, Options::default())?;
         let image = qemu::build(path)?;
         let started = (0..emulators.max(1)).map(|_| qemu::Emulator::start(&image));
         let started = started.collect::<Result<Vec<_>, _>>()?;
-        for emulator in &started {
-            check_layers(model, &side.program, &emulator.info().layers)?;
+        let is_ours = |info: &Info| {
+            let layers = side.program.steps.iter().map(|step| &step.name);
+            info.digest == digest(&model.bytes) && layers.eq(&info.layers)
+        };
+        if !started.iter().all(|emulator| is_ours(emulator.info())) {
+            return Err(ReferenceError::OtherFirmware { file: model.file.clone() });
         }
         Ok(Self { firmware: Some(Pool::new(started)), ..side })
     }
@@ -109,10 +113,4 @@ impl Pool {
         self.returned.notify_one();
         inference
     }
-}
-
-/// Whether the firmware's layers are the steps of `program`.
-fn check_layers(model: &Model, program: &Program, layers: &[String]) -> Result<(), ReferenceError> {
-    let same = program.steps.iter().map(|step| &step.name).eq(layers);
-    if same { Ok(()) } else { Err(ReferenceError::OtherFirmware { file: model.file.clone() }) }
 }

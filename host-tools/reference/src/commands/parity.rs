@@ -1,16 +1,22 @@
 //! `parity`: every layer's bytes against tract.
 
-use super::{Outcome, print, progress_bar, table};
-use anyhow::bail;
+use super::{Outcome, print, progress_bar, spinner, table};
+use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use thumbnet_data::{EMBEDDED, Fit, InputSpec};
 use thumbnet_graph::{Preprocessing, Shape};
-use thumbnet_reference::{Comparison, Inputs, Model, Side};
+use thumbnet_reference::{Comparison, Inputs, Model, ReferenceError, Side};
 
 /// Random inputs where nothing is said.
 const RANDOM_IMAGES: usize = 100;
+
+/// What to make of differences in a file that Thumbnet did not export.
+const FOREIGN: &str = "\
+This file was not exported by thumbnet, so its scales are not chosen such that all engines round alike;
+engines then differ from each other in rare bytes.
+";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -68,16 +74,23 @@ impl Parity {
             print(&(serde_json::to_string_pretty(&parity)? + "\n"))?;
         } else {
             print(&table::render(&parity))?;
+            if !parity.is_equal() && !model.graph.metadata.producer.starts_with("thumbnet") {
+                print(FOREIGN)?;
+            }
         }
         Ok(if parity.is_equal() { Outcome::Good } else { Outcome::Different })
     }
 
     /// Our side. The emulator is one more: where it differs, the desktop tells which byte.
     fn sides(&self, model: &Model) -> anyhow::Result<Vec<Side>> {
-        let mut sides = vec![Side::every_node(&model.graph)?, Side::deployed(&model.graph)?];
+        let desktop = || Ok([Side::every_node(&model.graph)?, Side::deployed(&model.graph)?]);
+        let desktop: Result<_, ReferenceError> = desktop();
+        let mut sides: Vec<_> = desktop.with_context(|| model.file.clone())?.into();
         if let Runtime::Qemu = self.runtime {
+            let spinner = spinner("building and starting the firmware");
             let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
             sides.push(Side::firmware(&self.file, model, threads)?);
+            spinner.finish_and_clear();
         }
         Ok(sides)
     }

@@ -83,6 +83,36 @@ fn files_that_are_no_models_are_refused_in_one_line() {
     assert_refused(&missing, &["no/such/folder"]);
 }
 
+/// Models of others, good and damaged, where the developers' collection is at hand.
+#[test]
+fn other_peoples_files_are_compared_or_refused_in_one_line() {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/models");
+    let Ok(folders) = fs::read_dir(&models) else {
+        println!("skipped: there is no {}", models.display());
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = 0;
+    for path in folders.flat_map(|entry| fs::read_dir(entry.unwrap().path()).into_iter().flatten())
+    {
+        let path = path.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "onnx") {
+            continue;
+        }
+        files += 1;
+        let file = path.to_str().unwrap();
+        let output =
+            reference(&folder, &["parity", file, "--data", "random", "--images", "1", "--json"]);
+        if file.contains("/bad/") || output.status.code() == Some(2) {
+            assert_refused(&output, &[file]);
+        } else {
+            let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(report["images"], 1, "{file}");
+        }
+    }
+    assert!(files > 0, "no file in {}", models.display());
+}
+
 #[test]
 fn run_gives_the_logits_of_the_device_for_every_kind_of_input() {
     let (folder, model) = folder_with_model(3);
