@@ -2,8 +2,9 @@
 //!
 //! All take the int32 accumulator with the bias in it. onnxruntime's own form is
 //! [`thumbnet_kernels::requantize::float`] with [`direct_factor`]; tract uses the same with
-//! [`reciprocal_factor`] once it has optimized a network, and [`exact`] with either factor where a
-//! convolution has one scale for all channels; a device computes
+//! [`reciprocal_factor`] or another order of operations ([`factor_bounds`]) once it has optimized a
+//! network, and [`exact`] with the same factors where a convolution has one scale for all channels; a
+//! device computes
 //! [`thumbnet_kernels::requantize::fixed_point`] with [`fixed_multiplier`].
 //!
 //! Source: NUMERICS.md sections 1 to 3.
@@ -18,6 +19,27 @@ pub fn direct_factor(x_scale: f32, w_scale: f32, y_scale: f32) -> f32 {
 /// two.
 pub fn reciprocal_factor(x_scale: f32, w_scale: f32, y_scale: f32) -> f32 {
     x_scale * w_scale * (1.0 / y_scale)
+}
+
+/// The smallest and the largest factor that an engine may get from three scales: over all orders in
+/// which two products, or a product and a division, can be done, with a division or a reciprocal.
+///
+/// tract's optimizer moves constants about and ends at another order in one network than in the next.
+/// Requantization with a fixed accumulator is monotone in the factor too, so if both bounds give one
+/// function, every order between them gives it.
+pub fn factor_bounds(x_scale: f32, w_scale: f32, y_scale: f32) -> [f32; 2] {
+    let reciprocal = 1.0 / y_scale;
+    let orders = [
+        direct_factor(x_scale, w_scale, y_scale),
+        reciprocal_factor(x_scale, w_scale, y_scale),
+        x_scale * (w_scale / y_scale),
+        x_scale * (w_scale * reciprocal),
+        w_scale * (x_scale / y_scale),
+        w_scale * (x_scale * reciprocal),
+    ];
+    let least = orders.into_iter().fold(f32::INFINITY, f32::min);
+    let largest = orders.into_iter().fold(0.0, f32::max);
+    [least, largest]
 }
 
 /// `round(factor * 2^32)`, the multiplier of the device's integer form; `None` unless
@@ -57,8 +79,9 @@ fn shift_right_half_even(value: i64, shift: i32) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{direct_factor, exact, fixed_multiplier, reciprocal_factor};
+    use super::{direct_factor, exact, factor_bounds, fixed_multiplier, reciprocal_factor};
     use proptest::prelude::{any, prop_assert_eq, proptest};
+    use thumbnet_kernels::requantize::float;
 
     proptest! {
         #[test]
@@ -101,6 +124,20 @@ mod tests {
         assert_eq!(fixed_multiplier(0.5), None);
         assert_eq!(fixed_multiplier(-0.1), None);
         assert_eq!(fixed_multiplier(f32::NAN), None);
+    }
+
+    #[test]
+    fn bounds_hold_an_order_that_neither_named_factor_is() {
+        // Scales of a network in which tract 0.23.9, optimized, gave one more than both named factors:
+        // 31308 * factor is just below 183.5, and in f32 a factor one step larger makes it 183.5.
+        let [x, w, y] = [0x3b79_ceec, 0x3bd0_f7ad, 0x3b87_e6d6].map(f32::from_bits);
+        for factor in [direct_factor(x, w, y), reciprocal_factor(x, w, y)] {
+            assert_eq!(float(31308, factor, -128), 55);
+        }
+        let [least, largest] = factor_bounds(x, w, y);
+        assert_eq!(float(31308, least, -128), 55);
+        assert_eq!(float(31308, largest, -128), 56);
+        assert_eq!(factor_bounds(0.5, 0.03, 0.25), [0.06, 0.06]);
     }
 
     #[test]

@@ -90,8 +90,8 @@ pub fn quantize_with(
     for layer in &layers {
         costs.push(assembly.push(layer, options.form)?);
     }
-    let (int8, sources) = assembly.finish();
-    let noise = report::measure_noise(graph, &int8, &sources, &formats, calibration)?;
+    let int8 = assembly.finish();
+    let noise = report::measure_noise(graph, &int8, &layers, &formats, calibration)?;
     let layers = layers.iter().zip(noise).zip(costs);
     let layers = layers
         .map(|((layer, sqnr_db), cost)| {
@@ -108,8 +108,6 @@ struct Assembly<'a> {
     int8: Int8Graph,
     /// The int8 tensor of each float tensor that has one.
     ids: Vec<Option<TensorId>>,
-    /// The float tensor of each int8 tensor.
-    sources: Vec<TensorId>,
 }
 
 impl<'a> Assembly<'a> {
@@ -121,7 +119,7 @@ impl<'a> Assembly<'a> {
         let (input, output) = (TensorId(0), TensorId(0));
         let int8 = Graph { tensors: Vec::new(), nodes: Vec::new(), input, output, metadata };
         let ids = vec![None; float.tensors.len()];
-        let mut assembly = Self { float, formats, int8, ids, sources: Vec::new() };
+        let mut assembly = Self { float, formats, int8, ids };
         assembly.int8.input = assembly.tensor(float.input);
         assembly
     }
@@ -134,7 +132,6 @@ impl<'a> Assembly<'a> {
         let Tensor { name, shape, .. } = self.float.tensor(source).clone();
         let format = self.formats[source.0].quantization;
         let id = self.int8.add_tensor(Tensor { name, shape, format });
-        self.sources.push(source);
         self.ids[source.0] = Some(id);
         id
     }
@@ -154,8 +151,8 @@ impl<'a> Assembly<'a> {
         Ok(cost)
     }
 
-    fn finish(mut self) -> (Int8Graph, Vec<TensorId>) {
+    fn finish(mut self) -> Int8Graph {
         self.int8.output = self.tensor(self.float.output);
-        (self.int8, self.sources)
+        self.int8
     }
 }

@@ -4,9 +4,10 @@ use crate::QuantizeError;
 use crate::float::Executor;
 use crate::formats::Format;
 use crate::integer::{dequantize, run_picture};
+use crate::lower::Layer;
 use crate::weights::Cost;
 use rayon::prelude::{ParallelIterator, ParallelSlice};
-use thumbnet_graph::{FloatGraph, Int8Graph, TensorId};
+use thumbnet_graph::{FloatGraph, Int8Graph, Int8Weights, Node};
 
 /// Pictures that the noise is measured on: enough for a tenth of a decibel.
 const PICTURES: usize = 64;
@@ -31,11 +32,11 @@ pub struct LayerReport {
 
 /// Signal and noise power of each int8 node's output, over some of the pictures, in decibels.
 ///
-/// `sources` says which float tensor each int8 tensor stands for, `formats` in which unit.
+/// `layers` are those of the int8 nodes; `formats` says in which unit each float tensor became int8.
 pub(crate) fn measure_noise(
     float: &FloatGraph,
     int8: &Int8Graph,
-    sources: &[TensorId],
+    layers: &[Layer],
     formats: &[Format],
     pictures: &[u8],
 ) -> Result<Vec<f64>, QuantizeError> {
@@ -47,17 +48,18 @@ pub(crate) fn measure_noise(
         .map(|picture| {
             let reals = executor.run_picture(picture)?;
             let codes = run_picture(int8, picture)?;
-            let power = |id: TensorId| {
-                let source = sources[id.0];
-                let format = formats[source.0];
-                let pairs = reals[source.0].iter().zip(&codes[id.0]);
+            let power = |(layer, node): (&Layer, &Node<Int8Weights>)| {
+                let format = formats[layer.output.0];
+                let pairs = reals[layer.output.0].iter().zip(&codes[node.output.0]);
                 pairs.fold([0.0, 0.0], |[signal, noise], (&real, &code)| {
+                    // A ReLU that was moved before a pool is not yet in the float tensor.
+                    let real = if layer.relu { real.max(0.0) } else { real };
                     let real = f64::from(real) * format.unit;
                     let error = f64::from(dequantize(code, format.quantization)) - real;
                     [signal + real * real, noise + error * error]
                 })
             };
-            Ok(int8.nodes.iter().map(|node| power(node.output)).collect())
+            Ok(layers.iter().zip(&int8.nodes).map(power).collect())
         })
         .collect::<Result<_, QuantizeError>>()?;
     // Summed in the order of pictures: the same for any number of threads.

@@ -1,12 +1,13 @@
 //! Chooses the scale of one channel's weights so that every engine computes the same bytes.
 //!
 //! A weight scale may be any value from `max|w| / 127` upward. For the operator form it is raised
-//! by single f32 steps until five staircases coincide: the f32 formula with either factor, the
-//! exact product with either factor, and the device's integer form. For the QDQ form it gets so few
-//! mantissa bits that every f32 before the rounding is exact. Source: NUMERICS.md section 2.
+//! by single f32 steps until all staircases coincide: the f32 formula and the exact product, each
+//! with every factor that an order of operations can give, and the device's integer form. For the
+//! QDQ form it gets so few mantissa bits that every f32 before the rounding is exact. Source:
+//! NUMERICS.md section 2.
 
 use thumbnet_graph::Quantization;
-use thumbnet_graph::requantization::{direct_factor, exact, fixed_multiplier, reciprocal_factor};
+use thumbnet_graph::requantization::{direct_factor, exact, factor_bounds, fixed_multiplier};
 use thumbnet_graph::staircase::Staircase;
 use thumbnet_kernels::requantize::{fixed_point, float};
 
@@ -21,7 +22,7 @@ pub(crate) struct Snapped {
     pub tries: u32,
 }
 
-/// The smallest weight scale from `minimum` upward with which all five forms agree on all
+/// The smallest weight scale from `minimum` upward with which all forms agree on all
 /// accumulators, or `None` if there is none within [`LARGEST_GROWTH`].
 pub(crate) fn snap(minimum: f32, x_scale: f32, y: Quantization) -> Option<Snapped> {
     let limit = f64::from(minimum) * (1.0 + LARGEST_GROWTH);
@@ -37,31 +38,37 @@ pub(crate) fn snap(minimum: f32, x_scale: f32, y: Quantization) -> Option<Snappe
     None
 }
 
-/// Whether onnxruntime, tract and the device compute the same function of the accumulator.
+/// Whether onnxruntime, tract and the device compute the same function of the accumulator, in whatever
+/// order they combine the scales.
 pub(crate) fn agrees(x_scale: f32, w_scale: f32, y: Quantization) -> bool {
-    let factor = direct_factor(x_scale, w_scale, y.scale);
-    let other = reciprocal_factor(x_scale, w_scale, y.scale);
-    let Some(multiplier) = fixed_multiplier(factor) else { return false };
     let zero_point = y.zero_point;
+    let factor = direct_factor(x_scale, w_scale, y.scale);
+    let [least, largest] = factor_bounds(x_scale, w_scale, y.scale);
+    let Some(multiplier) = fixed_multiplier(factor) else { return false };
     let reference = |acc| float(acc, factor, zero_point);
     let integer = |acc| fixed_point(acc, multiplier, zero_point);
-    let optimized = |acc| float(acc, other, zero_point);
-    let exact_direct = |acc| exact(acc, factor, zero_point);
-    let exact_optimized = |acc| exact(acc, other, zero_point);
+    // A factor between two that agree agrees as well, so these stand for all.
+    let float_least = |acc| float(acc, least, zero_point);
+    let float_largest = |acc| float(acc, largest, zero_point);
+    let exact_least = |acc| exact(acc, least, zero_point);
+    let exact_largest = |acc| exact(acc, largest, zero_point);
     let equal_at = |acc| {
         let code = reference(acc);
         integer(acc) == code
-            && optimized(acc) == code
-            && exact_direct(acc) == code
-            && exact_optimized(acc) == code
+            && float_least(acc) == code
+            && float_largest(acc) == code
+            && exact_least(acc) == code
+            && exact_largest(acc) == code
     };
     if !near_thresholds(factor, zero_point).all(equal_at) {
         return false;
     }
     let staircase = Staircase::of(reference, f64::from(factor), zero_point);
     staircase.matches(integer)
-        && staircase.matches(exact_direct)
-        && (other == factor || staircase.matches(optimized) && staircase.matches(exact_optimized))
+        && staircase.matches(float_least)
+        && staircase.matches(float_largest)
+        && staircase.matches(exact_least)
+        && staircase.matches(exact_largest)
 }
 
 /// Accumulators on both sides of where each threshold is about, those farthest from 0 first: there a

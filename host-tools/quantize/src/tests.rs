@@ -177,6 +177,18 @@ fn a_lone_relu_and_an_average_of_two_quantize() {
 }
 
 #[test]
+fn a_relu_behind_a_pool_clamps_before_it() {
+    let mut builder = Builder::new(Shape::new(8, 8, 1), 14);
+    builder.conv2d("conv", 6, 3).max_pool2d("pool", 2).relu("relu").dense("logits", 3);
+    let float = builder.finish();
+    let Quantized { graph, layers } = quantized(&float, Form::QLinear);
+    assert_eq!(format(&graph, graph.nodes[0].output).zero_point, -128);
+    for layer in layers {
+        assert!(layer.sqnr_db > LEAST_SQNR_DB, "{layer:?}");
+    }
+}
+
+#[test]
 fn outputs_much_smaller_than_products_get_a_larger_scale() {
     let mut builder = Builder::new(Shape::new(4, 4, 1), 9);
     builder.conv2d("conv", 2, 1);
