@@ -2,10 +2,8 @@
 
 use crate::network::Network;
 use crate::plan::{Pool, Stage, StageKind};
-use crate::recipe::InputFit;
 use thumbnet_graph::{
-    Conv2d, Fit, FloatGraph, FloatWeights, Metadata, Node, Op, Preprocessing, Shape, Tensor,
-    TensorId, Window,
+    Conv2d, FloatGraph, FloatWeights, Metadata, Node, Op, Shape, Tensor, TensorId, Window,
 };
 
 /// Who wrote a recipe or a model.
@@ -26,11 +24,6 @@ impl Network {
     }
 
     fn empty_graph(&self) -> FloatGraph {
-        let input = self.recipe.input;
-        let fit = match input.fit {
-            InputFit::Stretch => Fit::Stretch,
-            InputFit::Crop => Fit::Crop,
-        };
         FloatGraph {
             tensors: vec![Tensor { name: "input".to_owned(), shape: self.plan.input, format: () }],
             nodes: Vec::new(),
@@ -39,7 +32,7 @@ impl Network {
             metadata: Metadata {
                 name: self.recipe.name.clone(),
                 labels: self.labels.clone(),
-                preprocessing: Some(Preprocessing { fit, invert: input.invert }),
+                preprocessing: Some(self.recipe.input_spec().preprocessing()),
                 producer: PRODUCER.to_owned(),
             },
         }

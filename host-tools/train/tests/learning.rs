@@ -1,15 +1,12 @@
 //! The seed CNN learns real pictures: two epochs of the embedded subset.
 
-use thumbnet_data::{EMBEDDED, InputSpec};
-use thumbnet_graph::{Fit, Shape};
+use thumbnet_data::EMBEDDED;
 use thumbnet_train::{Recipe, train};
 
 #[test]
 fn two_epochs_of_the_embedded_subset_reach_80_percent() {
-    let shape = Shape::new(28, 28, 1);
-    let spec = InputSpec { shape, fit: Fit::Stretch, invert: false };
-    let dataset = thumbnet_data::load(EMBEDDED, spec).expect("it is embedded");
     let mut recipe = Recipe::find("seed-cnn").expect("it is built in");
+    let dataset = thumbnet_data::load(EMBEDDED, recipe.input_spec()).expect("it is embedded");
     recipe.training.epochs = 2;
     let folder = tempfile::tempdir().expect("a folder for the test");
     let trained = train(&recipe, &dataset, folder.path(), &mut ()).expect("it trains");

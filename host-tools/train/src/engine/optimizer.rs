@@ -142,14 +142,13 @@ mod tests {
 
     #[test]
     fn adam_takes_the_steps_of_its_formula() {
-        let expected =
-            [0.9000006324515320589739, 0.8733670792079216807516, 0.8393243524819282963405];
+        let expected = [0.900_000_632_451_532_1, 0.873_367_079_207_921_7, 0.839_324_352_481_928_3];
         assert_path(&path(Optimizer::Adam, 0.0, &[0.5, -0.25, 0.125]), &expected);
     }
 
     #[test]
     fn weight_decay_shrinks_weights_apart_from_the_moments() {
-        let expected = [0.8500006324515320589739, 0.7808670475853450778029];
+        let expected = [0.850_000_632_451_532, 0.780_867_047_585_345_1];
         assert_path(&path(Optimizer::Adam, 0.5, &[0.5, -0.25]), &expected);
     }
 

@@ -1,6 +1,7 @@
 //! The layers a recipe can list: those that the firmware can run.
 
 use serde::{Deserialize, Serialize};
+use thumbnet_graph::Fit;
 
 /// The tensor a network starts from, and how pictures become it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,15 @@ pub enum InputFit {
     Stretch,
     /// Cut the largest centred part of the input's aspect ratio, then scale.
     Crop,
+}
+
+impl From<InputFit> for Fit {
+    fn from(fit: InputFit) -> Self {
+        match fit {
+            InputFit::Stretch => Self::Stretch,
+            InputFit::Crop => Self::Crop,
+        }
+    }
 }
 
 /// One layer of a network.

@@ -10,6 +10,8 @@ pub use layers::{Activation, Input, InputFit, Layer, Padding};
 pub use training::{Loss, Optimizer, Schedule, Training};
 
 use serde::{Deserialize, Serialize};
+use thumbnet_data::InputSpec;
+use thumbnet_graph::Shape;
 
 /// All that is needed to train a network again: `model.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,4 +44,16 @@ pub struct DataOrigin {
     pub digest: String,
     /// Class names in the order of the logits.
     pub classes: Vec<String>,
+}
+
+impl Recipe {
+    /// What pictures must be turned into for this network.
+    pub fn input_spec(&self) -> InputSpec {
+        let [h, w, c] = self.input.shape;
+        InputSpec {
+            shape: Shape::new(h, w, c),
+            fit: self.input.fit.into(),
+            invert: self.input.invert,
+        }
+    }
 }
