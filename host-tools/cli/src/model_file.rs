@@ -6,9 +6,13 @@ use thumbnet_compile::{Board, Options, Program, compile_file};
 use thumbnet_data::{Fit, InputSpec};
 use thumbnet_graph::Preprocessing;
 
-/// Compiles the ONNX file as it is deployed.
-pub(crate) fn load(file: &Path) -> anyhow::Result<Program> {
-    Ok(compile_file(file, &Options::default())?)
+/// The board that the emulator is.
+pub(crate) const REFERENCE_BOARD: &str = "qemu-mps2-an386";
+
+/// Compiles the ONNX file for a board, or with plain kernels for any core.
+pub(crate) fn load(file: &Path, board: Option<&Board>) -> anyhow::Result<Program> {
+    let options = board.map_or_else(Options::default, Board::options);
+    Ok(compile_file(file, &options)?)
 }
 
 /// How pictures become the model's input; a model that says nothing gets them cropped.

@@ -35,8 +35,8 @@ pub(crate) struct Compile {
 
 impl Compile {
     pub(crate) fn run(self) -> anyhow::Result<Outcome> {
-        let program = model_file::load(&self.file)?;
         let board = model_file::board(&self.board)?;
+        let program = model_file::load(&self.file, Some(&board))?;
         let fit = fit(&program, &board)?;
         if let Some(folder) = &self.output {
             std::fs::create_dir_all(folder)

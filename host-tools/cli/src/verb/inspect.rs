@@ -100,8 +100,8 @@ fn print_fit(fit: &FitReport) {
 
 impl Inspect {
     pub(crate) fn run(self) -> anyhow::Result<Outcome> {
-        let program = model_file::load(&self.file)?;
         let board = self.board.as_deref().map(model_file::board).transpose()?;
+        let program = model_file::load(&self.file, board.as_ref())?;
         let fit = board.map(|board| fit(&program, &board)).transpose()?;
         ModelReport::of(&program, fit).print(self.json)?;
         Ok(Outcome::Good)

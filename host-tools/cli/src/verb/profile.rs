@@ -1,6 +1,6 @@
 //! `thumbnet profile`: what the real firmware costs, measured in the emulator.
 
-use crate::model_file;
+use crate::model_file::{self, REFERENCE_BOARD};
 use crate::outcome::Outcome;
 use crate::report::{print_json, table, thousands};
 use anyhow::bail;
@@ -16,9 +16,6 @@ Examples:
   thumbnet profile models/fashion/model.onnx --json
 
 Instructions are exact and repeatable; an emulator knows no time, so there are no milliseconds.";
-
-/// The board that the emulator is.
-const REFERENCE_BOARD: &str = "qemu-mps2-an386";
 
 /// Arguments of `profile`.
 #[derive(Args)]
@@ -77,7 +74,7 @@ impl Profile {
                 board.name
             );
         }
-        let program = model_file::load(&self.file)?;
+        let program = model_file::load(&self.file, Some(&board))?;
         fit(&program, &board)?;
         let report = measure(&self.file, &program, board.name)?;
         if self.json {

@@ -3,9 +3,11 @@
 mod pictures;
 mod set;
 
+use crate::model_file::{self, REFERENCE_BOARD};
 use crate::outcome::Outcome;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
+use thumbnet_compile::Program;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,6 +52,15 @@ pub(crate) enum Runtime {
 }
 
 impl Simulate {
+    /// The model as the chosen runtime has it.
+    fn load_program(&self) -> anyhow::Result<Program> {
+        let board = match self.runtime {
+            Runtime::Desktop => None,
+            Runtime::Qemu => Some(model_file::board(REFERENCE_BOARD)?),
+        };
+        model_file::load(&self.file, board.as_ref())
+    }
+
     pub(crate) fn run(self) -> anyhow::Result<Outcome> {
         match &self.data {
             Some(source) => set::run(&self, source),

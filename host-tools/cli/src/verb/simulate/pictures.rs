@@ -2,7 +2,7 @@
 
 use super::{Runtime, Simulate};
 use crate::classify::{Class, top};
-use crate::model_file::{self, input_spec};
+use crate::model_file::input_spec;
 use crate::outcome::Outcome;
 use crate::report::print_json;
 use crate::runner::Firmware;
@@ -27,7 +27,7 @@ struct Picture {
 }
 
 pub(super) fn run(arguments: &Simulate) -> anyhow::Result<Outcome> {
-    let program = model_file::load(&arguments.file)?;
+    let program = arguments.load_program()?;
     let input = input_spec(&program);
     let mut desktop = <Simulator>::new(&program);
     let mut firmware = match arguments.runtime {

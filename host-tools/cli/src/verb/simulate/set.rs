@@ -3,7 +3,7 @@
 use super::{Runtime, Simulate};
 use crate::classify::{best, top};
 use crate::inference::count_correct;
-use crate::model_file::{self, input_spec, label};
+use crate::model_file::{input_spec, label};
 use crate::outcome::Outcome;
 use crate::progress::bar;
 use crate::report::{print_json, thousands};
@@ -35,7 +35,7 @@ struct FirmwareReport {
 }
 
 pub(super) fn run(arguments: &Simulate, source: &str) -> anyhow::Result<Outcome> {
-    let program = model_file::load(&arguments.file)?;
+    let program = arguments.load_program()?;
     let loaded = load_with(source, input_spec(&program), &Default::default())?;
     for note in &loaded.notes {
         eprintln!("{note}");
