@@ -143,8 +143,12 @@ impl QuantizedConstant {
     }
 }
 
-/// A constant with its axes in the order of `permutation`; `None` if that is none.
+/// A constant with its axes in the order of `permutation`; `None` if that is none or there is no
+/// element.
 pub(crate) fn transposed(array: &Array, permutation: &[usize]) -> Option<Array> {
+    if array.data.len() == 0 {
+        return None;
+    }
     let view = View::row_major(&array.dims).transposed(permutation)?;
     let data: Data = array.data.gather(&view.offsets());
     Some(Array { dims: permutation.iter().map(|&axis| array.dims[axis]).collect(), data })

@@ -5,7 +5,7 @@ use super::formats::normalized;
 use super::value::{Codes, Probabilities, QuantizedConstant, Real, Value, transposed};
 use super::view::View;
 use crate::onnx::error::OnnxError;
-use crate::onnx::raw::{Array, MAX_RANK, RawNode};
+use crate::onnx::raw::{Array, MAX_RANK, RawNode, element_count};
 use std::rc::Rc;
 
 /// Whether `op` only reshapes, transposes or copies.
@@ -153,8 +153,7 @@ pub(crate) fn reshaped(value: &Value, dims: &[usize]) -> Option<Value> {
 }
 
 fn reshaped_array(array: &Array, dims: &[usize]) -> Option<Rc<Array>> {
-    let len = dims.iter().try_fold(1_usize, |len, &dim| len.checked_mul(dim))?;
-    (len == array.data.len())
+    (element_count(dims)? == array.data.len())
         .then(|| Rc::new(Array { dims: dims.to_vec(), data: array.data.clone() }))
 }
 

@@ -110,15 +110,19 @@ fn decode(tensor: TensorProto) -> Result<Array, String> {
         .iter()
         .map(|&dim| usize::try_from(dim).map_err(|_| format!("it has a side of {dim}")))
         .collect::<Result<Vec<_>, _>>()?;
-    let len = dims
-        .iter()
-        .try_fold(1_usize, |product, &dim| product.checked_mul(dim))
-        .ok_or("the product of its sides overflows")?;
+    let len = element_count(&dims).ok_or("the product of its sides overflows")?;
     let data = data(tensor)?;
     if data.len() != len {
         return Err(format!("its shape {dims:?} needs {len} values, but it has {}", data.len()));
     }
     Ok(Array { dims, data })
+}
+
+/// Number of elements of a shape, or `None` if a product of some of its sides overflows, which a
+/// side of 0 would hide.
+pub(crate) fn element_count(dims: &[usize]) -> Option<usize> {
+    let product = dims.iter().try_fold(1_usize, |product, &dim| product.checked_mul(dim.max(1)))?;
+    Some(if dims.contains(&0) { 0 } else { product })
 }
 
 /// All the numbers that `tensor` has, however many.
@@ -203,6 +207,7 @@ mod tests {
     fn sizes_are_judged_by_the_bytes_that_are_there() {
         assert!(decode(&[1024, 1024, 1024], data_type::INT8, vec![0; 150]).is_err());
         assert!(decode(&[i64::MAX, 4], data_type::INT8, vec![0; 4]).is_err());
+        assert!(decode(&[0, i64::MAX, 4], data_type::INT8, vec![]).is_err());
         assert!(decode(&[-1], data_type::INT8, vec![0]).is_err());
         assert!(decode(&[1], data_type::FLOAT, vec![0; 5]).is_err());
         assert!(decode(&[2], data_type::FLOAT, vec![0; 4]).is_err());

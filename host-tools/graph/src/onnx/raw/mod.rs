@@ -10,7 +10,7 @@ mod check;
 mod interface;
 mod order;
 
-pub(crate) use array::{Array, Data, MAX_RANK};
+pub(crate) use array::{Array, Data, MAX_RANK, element_count};
 pub(crate) use attributes::Attributes;
 pub(crate) use check::raw_graph;
 
