@@ -14,6 +14,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod boards;
 pub mod console;
 pub mod desktop;
 pub mod elf;

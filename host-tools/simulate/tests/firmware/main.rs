@@ -1,7 +1,8 @@
-//! The real firmware on the emulated reference board against the desktop interpreter.
+//! The boards' real firmware: on the emulated reference board against the desktop interpreter, and every board's
+//! image against its chip.
 //!
-//! One test builds and runs, since building is what takes time. It says so and passes where there is no QEMU or no
-//! core library for the target.
+//! Building takes time, so few tests do much. They say so and pass where there is no QEMU or no core library for
+//! the target.
 
 mod network;
 
@@ -9,10 +10,10 @@ use object::{Object, ObjectSection};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
-use thumbnet_compile::{Options, Program, compile_file};
+use thumbnet_compile::{Board, Memory, Options, Program, compile_file};
 use thumbnet_graph::{Int8Graph, onnx};
 use thumbnet_simulate::qemu::{self, Emulator};
-use thumbnet_simulate::{SimulateError, crc32_of_map, desktop, elf};
+use thumbnet_simulate::{SimulateError, boards, crc32_of_map, desktop, elf};
 
 const TARGET: &str = "thumbv7em-none-eabihf";
 /// One tick of the board's clock: how exact an instruction count is.
@@ -151,8 +152,8 @@ fn logs_what_it_does(board: &Emulator) {
 
 fn the_image_fits(image: &Path, model: &Path) {
     let image = elf::Image::read(image).expect("it is an image");
-    let boards = concat!(env!("CARGO_MANIFEST_DIR"), "/../../firmware/boards/qemu-mps2-an386");
-    let board = thumbnet_compile::Board::load(boards.as_ref()).expect("the board is described");
+    let folder = boards::folder().expect("the boards are there").join(qemu::BOARD);
+    let board = Board::load(&folder).expect("the board is described");
     assert_eq!(image.segments_outside(&[board.flash, board.ram]), []);
     assert!(!image.segments_outside(&[board.ram]).is_empty());
     assert!(image.sizes().flash_bytes() > image.sizes().code_bytes);
@@ -207,4 +208,38 @@ fn models_that_do_not_build_are_told_in_one_line() {
     }
     let missing = qemu::build(&folder.path().join("missing.onnx")).expect_err("no file");
     assert!(matches!(missing, SimulateError::File { .. }), "{missing}");
+}
+
+#[test]
+fn the_nucleos_image_lies_in_the_chips_memory() {
+    if !is_equipped() {
+        return;
+    }
+    let folder = TempDir::new().expect("there is a folder for temporary files");
+    let model = write_model(&folder, "small.onnx", &network::small());
+    let image = boards::build("nucleo-f446re", &model).unwrap_or_else(|error| panic!("{error}"));
+    let image = elf::Image::read(&image).expect("it is an image");
+    let memories = chip_memories("nucleo-f446re");
+    assert_eq!(image.segments_outside(&memories), []);
+    assert!(image.segments().iter().any(|segment| segment.load_address == memories[0].origin));
+    // One byte less than the image takes: the check works.
+    let stored = image.segments().iter().filter(|part| part.load_bytes > 0);
+    let last = stored.map(|part| part.load_address + part.load_bytes).max();
+    let bytes = last.expect("there are segments") - memories[0].origin - 1;
+    let small_flash = Memory { bytes, ..memories[0] };
+    assert_ne!(image.segments_outside(&[small_flash, memories[1]]), []);
+}
+
+/// The memories of a board's chip, as its manifest states them apart from its linker script.
+fn chip_memories(board: &str) -> Vec<Memory> {
+    let path = boards::folder().expect("the boards are there").join(board).join("Cargo.toml");
+    let text = std::fs::read_to_string(path).expect("every board has a manifest");
+    let manifest: toml::Table = text.parse().expect("cargo has read it too");
+    let memories = &manifest["package"]["metadata"]["chip"]["memories"];
+    let number = |value: &toml::Value| value.as_integer().and_then(|value| value.try_into().ok());
+    let memory = |pair: &toml::Value| Memory {
+        origin: number(&pair[0]).expect("an address"),
+        bytes: number(&pair[1]).expect("a size"),
+    };
+    memories.as_array().expect("a list").iter().map(memory).collect()
 }

@@ -1,4 +1,4 @@
-//! Builds the reference board's firmware for a model.
+//! Builds the firmware of a board for a model.
 
 use crate::error::SimulateError;
 use sha2::{Digest, Sha256};
@@ -7,48 +7,59 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-const BOARD: &str = "qemu-mps2-an386";
+/// In every folder of boards.
+const MANIFEST: &str = "Cargo.toml";
+/// All boards have a Cortex-M4F or better.
 const TARGET: &str = "thumbv7em-none-eabihf";
 /// Lines of the compiler's output in an error.
 const LAST_LINES: usize = 12;
 
-/// Builds the reference board's firmware for the ONNX file `model` and returns its ELF image. Takes seconds;
-/// less if model and sources are as they were.
+/// Builds the firmware of `board`, the name of a folder of `firmware/boards`, for the ONNX file `model` and returns
+/// its ELF image. Takes seconds; less if model and sources are as they were.
 ///
 /// # Errors
 /// [`SimulateError::Build`] with the compiler's words, above all if the model does not fit; others if the
 /// toolchain, the sources or the model are missing.
-pub fn build(model: &Path) -> Result<PathBuf, SimulateError> {
-    build_binary(model, BOARD)
+pub fn build(board: &str, model: &Path) -> Result<PathBuf, SimulateError> {
+    build_binary(board, board, model)
 }
 
-/// Builds the network of `model` alone, without console and log: to measure its size and to prove that
-/// it cannot panic.
-///
-/// # Errors
-/// As [`build`].
-pub fn build_bare(model: &Path) -> Result<PathBuf, SimulateError> {
-    build_binary(model, "bare")
-}
-
-fn build_binary(model: &Path, binary: &str) -> Result<PathBuf, SimulateError> {
+/// Builds the executable `binary` of `board`.
+pub(crate) fn build_binary(
+    board: &str,
+    binary: &str,
+    model: &Path,
+) -> Result<PathBuf, SimulateError> {
     let model = fs::canonicalize(model).map_err(|source| file_error(model, source))?;
     let content = fs::read(&model).map_err(|source| file_error(&model, source))?;
-    let boards = boards_folder()?;
+    let boards = folder()?;
     let target = target_folder(&boards);
     let images = target.join("images");
     fs::create_dir_all(&images).map_err(|source| file_error(&images, source))?;
     // All models are built at the same place, one after the other, and their images kept apart.
     let lock = lock(&images.join("lock"))?;
-    let output = cargo_build(&boards.join(BOARD), &target, &model, binary)?;
+    let output = cargo_build(&boards.join(board), &target, &model, binary)?;
     if !output.status.success() {
         return Err(SimulateError::Build { model, reason: reason(&output.stderr) });
     }
     let built = target.join(TARGET).join("release").join(binary);
-    let kept = images.join(format!("{binary}-{}.elf", fingerprint(&content)));
+    let kept = images.join(format!("{board}-{binary}-{}.elf", fingerprint(&content)));
     keep(&built, &kept)?;
     drop(lock);
     Ok(kept)
+}
+
+/// `firmware/boards`: where the environment variable `THUMBNET_BOARDS` says, else where this program was built.
+///
+/// # Errors
+/// [`SimulateError::SourcesMissing`] if there are no boards.
+pub fn folder() -> Result<PathBuf, SimulateError> {
+    let folder = match std::env::var_os("THUMBNET_BOARDS") {
+        Some(folder) => PathBuf::from(folder),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../firmware/boards"),
+    };
+    let found = fs::canonicalize(&folder).ok().filter(|folder| folder.join(MANIFEST).is_file());
+    found.ok_or(SimulateError::SourcesMissing { path: folder })
 }
 
 fn cargo_build(
@@ -66,20 +77,6 @@ fn cargo_build(
         .env("THUMBNET_MODEL", model)
         .env("CARGO_TERM_COLOR", "never");
     cargo.output().map_err(|source| SimulateError::Start { program: "cargo".to_owned(), source })
-}
-
-/// `firmware/boards`: where `THUMBNET_BOARDS` says, else where this program was built.
-fn boards_folder() -> Result<PathBuf, SimulateError> {
-    let folder = match std::env::var_os("THUMBNET_BOARDS") {
-        Some(folder) => PathBuf::from(folder),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../firmware/boards"),
-    };
-    let missing = |_| SimulateError::SourcesMissing { path: folder.clone() };
-    let folder = fs::canonicalize(&folder).map_err(missing)?;
-    match folder.join(BOARD).join("Cargo.toml").is_file() {
-        true => Ok(folder),
-        false => Err(SimulateError::SourcesMissing { path: folder }),
-    }
 }
 
 /// Beside the desktop's target folder if that was moved, else the boards' own.
