@@ -84,7 +84,8 @@ impl Folder {
         let path = self.path.join(name);
         let write = || {
             let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(&self.path)?;
-            file.write_all(bytes)?;
+            // To the file itself: the temporary's name would only obscure the system's message.
+            file.as_file_mut().write_all(bytes)?;
             file.as_file().sync_all()?;
             file.persist(&path)?;
             Ok(())

@@ -89,7 +89,10 @@ impl PoolGeometry {
         choices: &[u8],
         input_gradient: &mut [T],
     ) {
-        input_gradient.fill(T::ZERO);
+        let replace = self.reads_each_value_once();
+        if !replace {
+            input_gradient.fill(T::ZERO);
+        }
         vectorized(
             #[inline(always)]
             || {
@@ -101,12 +104,18 @@ impl PoolGeometry {
                             (&output_gradient[at..][..c], &choices[at..][..c]);
                         for tap in 0..self.window.taps() {
                             let target = &mut input_gradient[start + self.tap_offset(tap)..][..c];
-                            add_chosen(gradient, choices, tap as u8, target);
+                            add_chosen(gradient, choices, tap as u8, target, replace);
                         }
                     },
                 )
             },
         );
+    }
+
+    fn reads_each_value_once(&self) -> bool {
+        let Window { kernel, stride, .. } = self.window;
+        let covered = [self.output.h * stride[0], self.output.w * stride[1]];
+        kernel == stride && covered == [self.input.h, self.input.w]
     }
 
     /// Calls `visit` with the offset of each window's first input and of its output.
@@ -138,9 +147,11 @@ fn keep_larger<T: Real>(values: &[T], tap: u8, largest: &mut [T], choices: &mut 
     }
 }
 
+/// Gives the gradient to the channels that chose this tap; to the others 0.
 #[inline(always)]
-fn add_chosen<T: Real>(gradient: &[T], choices: &[u8], tap: u8, target: &mut [T]) {
+fn add_chosen<T: Real>(gradient: &[T], choices: &[u8], tap: u8, target: &mut [T], replace: bool) {
     for ((&gradient, &choice), target) in gradient.iter().zip(choices).zip(target) {
-        *target += if choice == tap { gradient } else { T::ZERO };
+        let old = if replace { T::ZERO } else { *target };
+        *target = old + if choice == tap { gradient } else { T::ZERO };
     }
 }
