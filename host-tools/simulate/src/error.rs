@@ -21,6 +21,15 @@ pub enum SimulateError {
         source: std::io::Error,
     },
 
+    /// An array that is not what a model takes.
+    #[error("{}: {reason}", path.display())]
+    Array {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong and what to give.
+        reason: String,
+    },
+
     /// The board's sources are not where this program was built.
     #[error(
         "{}: the board's sources are not there; run thumbnet from a checkout of its repository \

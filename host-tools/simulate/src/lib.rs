@@ -14,12 +14,15 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod arrays;
 pub mod boards;
+mod catch_panic;
 pub mod console;
 pub mod desktop;
 pub mod elf;
 mod error;
 pub mod qemu;
 
+pub use catch_panic::catch_panic;
 pub use error::SimulateError;
 pub use firmware::observer::crc32_of_map;

@@ -6,6 +6,7 @@ mod export;
 mod inspect;
 mod parity;
 mod profile;
+mod run;
 mod simulate;
 mod train;
 
@@ -30,6 +31,8 @@ pub(crate) enum Verb {
     Compile(compile::Compile),
     /// Classify pictures with the firmware's own arithmetic.
     Simulate(simulate::Simulate),
+    /// Tensors in, tensors out, for scripts.
+    Run(run::Run),
     /// Measure instructions, flash, RAM and stack of the real firmware in the emulator.
     Profile(profile::Profile),
 }
@@ -45,6 +48,7 @@ impl Verb {
             Self::Inspect(verb) => verb.run(),
             Self::Compile(verb) => verb.run(),
             Self::Simulate(verb) => verb.run(),
+            Self::Run(verb) => verb.run(),
             Self::Profile(verb) => verb.run(),
         }
     }

@@ -1,0 +1,107 @@
+//! `thumbnet run`: tensors in, tensors out.
+
+use crate::model_file;
+use crate::outcome::Outcome;
+use crate::progress::bar;
+use crate::reference;
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
+use std::path::PathBuf;
+use thumbnet_graph::onnx::{Interface, import};
+use thumbnet_simulate::desktop::Simulator;
+use thumbnet_simulate::{arrays, qemu};
+
+const EXAMPLES: &str = "\
+Examples:
+  thumbnet run model.onnx --inputs x.npy -o y.npy
+  thumbnet run model.onnx --inputs x.npy -o y.npy --runtime qemu
+
+The arrays are those that the file's other runtimes take and give: first axis samples, then the shape and the type
+that the ONNX file declares.";
+
+/// Arguments of `run`.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Run {
+    /// The int8 ONNX file.
+    file: PathBuf,
+    /// The inputs, .npy.
+    #[arg(long, value_name = "X.npy")]
+    inputs: PathBuf,
+    /// Where the outputs go, .npy.
+    #[arg(short, long, value_name = "Y.npy")]
+    output: PathBuf,
+    /// What runs the model.
+    #[arg(long, value_enum, default_value_t = Runtime::Simulate)]
+    runtime: Runtime,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Runtime {
+    /// The firmware's kernels on the desktop.
+    Simulate,
+    /// An independent engine.
+    Tract,
+    /// The real firmware in the emulator.
+    Qemu,
+}
+
+impl Run {
+    pub(crate) fn run(self) -> anyhow::Result<Outcome> {
+        if self.runtime == Runtime::Tract {
+            return reference::run([
+                "run".into(),
+                self.file.into(),
+                "--inputs".into(),
+                self.inputs.into(),
+                "-o".into(),
+                self.output.into(),
+            ]);
+        }
+        let interface = self.interface()?;
+        let inputs = arrays::read_inputs(&self.inputs, &interface)?;
+        let logits = match self.runtime {
+            Runtime::Qemu => self.in_emulator(&inputs)?,
+            _ => self.on_desktop(&inputs)?,
+        };
+        arrays::write_outputs(&self.output, &interface, &logits)?;
+        Ok(Outcome::Good)
+    }
+
+    /// What the file itself takes and gives.
+    fn interface(&self) -> anyhow::Result<Interface> {
+        let bytes = std::fs::read(&self.file)
+            .with_context(|| format!("{} cannot be read", self.file.display()))?;
+        Ok(import(&bytes, &self.file.display().to_string())?.1)
+    }
+
+    fn on_desktop(&self, inputs: &[Vec<i8>]) -> anyhow::Result<Vec<Vec<i8>>> {
+        let program = model_file::load(&self.file, None)?;
+        let bar = bar(inputs.len() as u64, "samples");
+        let logits = inputs
+            .par_iter()
+            .map_init(
+                || <Simulator>::new(&program),
+                |simulator, input| {
+                    bar.inc(1);
+                    simulator.run(input, &mut |_, _| {}).to_vec()
+                },
+            )
+            .collect();
+        bar.finish_and_clear();
+        Ok(logits)
+    }
+
+    fn in_emulator(&self, inputs: &[Vec<i8>]) -> anyhow::Result<Vec<Vec<i8>>> {
+        let mut emulator = qemu::Emulator::start(&qemu::build(&self.file)?)?;
+        let bar = bar(inputs.len() as u64, "samples in the emulator");
+        let mut logits = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            logits.push(emulator.infer_unchecked(input)?.logits);
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        Ok(logits)
+    }
+}
