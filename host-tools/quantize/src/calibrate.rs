@@ -2,7 +2,7 @@
 
 use crate::QuantizeError;
 use crate::float::Executor;
-use crate::statistics::Statistics;
+use crate::statistics::{Extent, Statistics};
 use rayon::prelude::{ParallelIterator, ParallelSlice};
 use thumbnet_graph::FloatGraph;
 
@@ -14,7 +14,9 @@ pub enum Calibrate {
     MinMax,
     /// All but the given fraction of values at each end, e.g. `1e-4`.
     Percentile(f64),
-    /// The range with the least mean squared error of quantization.
+    /// The range with the least mean squared error of quantization. Logits get what lies between the
+    /// strongest class and far below the weakest winner: finer codes leave fewer ties, and a class
+    /// thousands of times less likely than the winner needs no code of its own.
     MeanSquaredError,
 }
 
@@ -32,36 +34,24 @@ pub(crate) fn observe(
         return Err(QuantizeError::Calibration { bytes: pictures.len(), picture: len });
     }
     let extents = extents(&executor, pictures, len)?;
-    for (tensor, [low, high]) in graph.tensors.iter().zip(&extents) {
-        if !(low.is_finite() && high.is_finite()) {
+    for (tensor, extent) in graph.tensors.iter().zip(&extents) {
+        if !(extent.low.is_finite() && extent.high.is_finite()) {
             return Err(QuantizeError::NotFinite { name: tensor.name.clone() });
         }
     }
     histograms(&executor, pictures, len, &extents)
 }
 
-/// Smallest and largest value of each tensor over all pictures.
-fn extents(
-    executor: &Executor,
-    pictures: &[u8],
-    len: usize,
-) -> Result<Vec<[f32; 2]>, QuantizeError> {
-    let of_picture = |picture| -> Result<Vec<[f32; 2]>, QuantizeError> {
-        Ok(executor.run_picture(picture)?.iter().map(|values| extent(values)).collect())
+/// The extent of each tensor over all pictures.
+fn extents(executor: &Executor, pictures: &[u8], len: usize) -> Result<Vec<Extent>, QuantizeError> {
+    let of_picture = |picture| -> Result<Vec<Extent>, QuantizeError> {
+        Ok(executor.run_picture(picture)?.iter().map(|values| Extent::of(values)).collect())
     };
-    let union = |a: Vec<[f32; 2]>, b: Vec<[f32; 2]>| {
-        Ok(a.iter().zip(&b).map(|(a, b)| [a[0].min(b[0]), a[1].max(b[1])]).collect())
+    let union = |a: Vec<Extent>, b: Vec<Extent>| {
+        Ok(a.into_iter().zip(b).map(|(a, b)| a.union(b)).collect())
     };
     let all = pictures.par_chunks(len).map(of_picture).try_reduce_with(union);
     all.unwrap_or_else(|| Ok(Vec::new()))
-}
-
-/// Smallest and largest value, NaN made infinite so that it is noticed; 0 is always between them.
-fn extent(values: &[f32]) -> [f32; 2] {
-    values.iter().fold([0.0, 0.0], |[low, high], &value| {
-        let value = if value.is_nan() { f32::INFINITY } else { value };
-        [value.min(low), value.max(high)]
-    })
 }
 
 /// Counts all values, one set of histograms a thread.
@@ -69,7 +59,7 @@ fn histograms(
     executor: &Executor,
     pictures: &[u8],
     len: usize,
-    extents: &[[f32; 2]],
+    extents: &[Extent],
 ) -> Result<Vec<Statistics>, QuantizeError> {
     let of_block = |block: &[u8]| -> Result<Vec<Statistics>, QuantizeError> {
         let mut statistics: Vec<_> = extents.iter().map(|e| Statistics::new(*e)).collect();

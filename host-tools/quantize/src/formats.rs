@@ -13,9 +13,9 @@
 use crate::lower::{Kind, Layer};
 use crate::statistics::{Range, RealFormat, Statistics};
 use crate::weights::{LARGEST_CODE, LARGEST_SUM_CODE};
-use crate::{Options, QuantizeError};
+use crate::{Calibrate, Options, QuantizeError};
 use thumbnet_graph::onnx::Form;
-use thumbnet_graph::{FloatGraph, Quantization, TensorId};
+use thumbnet_graph::{FloatGraph, Quantization, Shape, TensorId};
 
 /// Above this factor from accumulator to output the device's integer form has no room: it needs
 /// less than 0.5, and the weight scale must still be able to grow.
@@ -36,6 +36,8 @@ pub(crate) struct Format {
     pub quantization: Quantization,
     /// `value of the int8 network = unit * value of the float network`.
     pub unit: f64,
+    /// In the float network's unit: smaller values have become this on purpose.
+    pub floor: f64,
 }
 
 /// The format of every tensor that the layers read or make, by tensor index. `statistics` are those
@@ -57,7 +59,8 @@ struct Set<'a> {
     /// Name of the tensor that the layers make first, for messages.
     name: &'a str,
     statistics: &'a Statistics,
-    relu: bool,
+    /// Smaller values become this: 0 for ReLU, minus infinity for none.
+    floor: f64,
     /// Values to cover, in the float network's unit.
     range: Range,
     unit: f64,
@@ -85,36 +88,30 @@ impl<'a> Plan<'a> {
         options: &Options,
     ) -> Self {
         let mut set_of: Vec<usize> = (0..graph.tensors.len()).collect();
-        let mut relu = vec![false; graph.tensors.len()];
+        let mut floors = vec![f64::NEG_INFINITY; graph.tensors.len()];
         for layer in layers {
-            relu[layer.output.0] = layer.relu;
+            if layer.relu {
+                floors[layer.output.0] = 0.0;
+            }
             if let Kind::MaxPool2d(_) = layer.kind {
                 set_of[layer.output.0] = set_of[layer.inputs[0].0];
             }
         }
-        let sets = graph.tensors.iter().zip(statistics).zip(relu).enumerate().map(
-            |(group, ((tensor, statistics), relu))| {
-                let range = if group == graph.input.0 {
-                    Range { low: 0.0, high: 1.0 }
-                } else {
-                    statistics.range(options.calibrate, relu)
-                };
-                let width = range.high - range.low;
-                // Any scale does for a tensor that is always 0.
-                let scale = if width > 0.0 { width } else { 1.0 } / 255.0;
-                let (unit, power_of_two) = (1.0, false);
-                Set {
-                    name: &tensor.name,
-                    statistics,
-                    relu,
-                    range,
-                    unit,
-                    scale,
-                    power_of_two,
-                    group,
-                }
-            },
-        );
+        let cut_logits = options.calibrate == Calibrate::MeanSquaredError;
+        if cut_logits && has_plain_logits(graph, layers) {
+            floors[graph.output.0] = statistics[graph.output.0].logit_floor();
+        }
+        let tensors = graph.tensors.iter().zip(statistics).zip(floors).enumerate();
+        let sets = tensors.map(|(index, ((tensor, statistics), floor))| {
+            let range = if index == graph.input.0 {
+                Range { low: 0.0, high: 1.0 }
+            } else if index == graph.output.0 && cut_logits {
+                statistics.range(Calibrate::MinMax, floor)
+            } else {
+                statistics.range(options.calibrate, floor)
+            };
+            Set::new(index, &tensor.name, statistics, floor, range)
+        });
         let sets = sets.collect();
         let (input, output) = (set_of[graph.input.0], set_of[graph.output.0]);
         Self { sets, set_of, input, output }
@@ -235,10 +232,34 @@ impl<'a> Plan<'a> {
     }
 }
 
-impl Set<'_> {
+/// Whether the output is a vector of classes that a convolution makes for nobody else, without a ReLU.
+fn has_plain_logits(graph: &FloatGraph, layers: &[Layer]) -> bool {
+    let Shape { h, w, c } = graph.tensor(graph.output).shape;
+    let maker = layers.iter().find(|layer| layer.output == graph.output);
+    let plain = maker.is_some_and(|layer| {
+        !layer.relu && matches!(layer.kind, Kind::Conv2d { .. } | Kind::Sum { .. })
+    });
+    let read = layers.iter().any(|layer| layer.inputs.contains(&graph.output));
+    (h, w) == (1, 1) && c > 1 && plain && !read
+}
+
+impl<'a> Set<'a> {
+    fn new(
+        group: usize,
+        name: &'a str,
+        statistics: &'a Statistics,
+        floor: f64,
+        range: Range,
+    ) -> Self {
+        let width = range.high - range.low;
+        // Any scale does for a tensor that is always 0.
+        let scale = if width > 0.0 { width } else { 1.0 } / 255.0;
+        Self { name, statistics, floor, range, unit: 1.0, scale, power_of_two: false, group }
+    }
+
     /// Squared error of quantization with `scale`.
     fn error(&self, scale: f64) -> f64 {
-        self.statistics.error(&self.range.format_with(scale / self.unit), self.relu)
+        self.statistics.error(&self.range.format_with(scale / self.unit), self.floor)
     }
 
     /// Makes the scale at least `needed`; says whether that changed it.
@@ -260,6 +281,6 @@ impl Set<'_> {
         }
         let RealFormat { zero_point, .. } = self.range.format_with(self.scale / self.unit);
         let quantization = Quantization { scale: self.scale as f32, zero_point: zero_point as i8 };
-        Ok(Format { quantization, unit: self.unit })
+        Ok(Format { quantization, unit: self.unit, floor: self.floor })
     }
 }

@@ -52,9 +52,9 @@ pub(crate) fn measure_noise(
                 let format = formats[layer.output.0];
                 let pairs = reals[layer.output.0].iter().zip(&codes[node.output.0]);
                 pairs.fold([0.0, 0.0], |[signal, noise], (&real, &code)| {
-                    // A ReLU that was moved before a pool is not yet in the float tensor.
-                    let real = if layer.relu { real.max(0.0) } else { real };
-                    let real = f64::from(real) * format.unit;
+                    // The float tensor is not yet cut where the int8 tensor is on purpose: by a ReLU
+                    // that was moved before a pool, or far below any winning logit.
+                    let real = f64::from(real).max(format.floor) * format.unit;
                     let error = f64::from(dequantize(code, format.quantization)) - real;
                     [signal + real * real, noise + error * error]
                 })

@@ -6,11 +6,25 @@ use rayon::prelude::{IntoParallelIterator, ParallelIterator};
 /// Bins of a histogram: eight to a code.
 const BINS: usize = 2048;
 
+/// The codes of logits reach this far below the weakest winner, in natural logarithms: a class there
+/// is 3,000 times less likely.
+const LOGIT_DEPTH: f64 = 8.0;
+
+/// Between which values a tensor moves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Extent {
+    /// Smallest value, at most 0.
+    pub low: f32,
+    /// Largest value, at least 0.
+    pub high: f32,
+    /// Smallest of the pictures' largest values: of logits, the weakest winner.
+    pub least_peak: f32,
+}
+
 /// Distribution of the values of one tensor.
 #[derive(Clone, Debug)]
 pub(crate) struct Statistics {
-    low: f32,
-    high: f32,
+    extent: Extent,
     /// Zeros are counted apart: every format has a code for 0, and ReLU makes many.
     zeros: u64,
     bins: Vec<u64>,
@@ -23,20 +37,44 @@ pub(crate) struct Range {
     pub high: f64,
 }
 
+impl Extent {
+    /// Of one picture; NaN is made infinite so that it is noticed.
+    pub fn of(values: &[f32]) -> Self {
+        let start = Self { low: 0.0, high: 0.0, least_peak: f32::NEG_INFINITY };
+        values.iter().fold(start, |extent, &value| {
+            let value = if value.is_nan() { f32::INFINITY } else { value };
+            Self {
+                low: extent.low.min(value),
+                high: extent.high.max(value),
+                least_peak: extent.least_peak.max(value),
+            }
+        })
+    }
+
+    /// Of more pictures.
+    pub fn union(self, other: Self) -> Self {
+        Self {
+            low: self.low.min(other.low),
+            high: self.high.max(other.high),
+            least_peak: self.least_peak.min(other.least_peak),
+        }
+    }
+}
+
 impl Statistics {
-    /// No values yet, all to come between `low` and `high`.
-    pub fn new([low, high]: [f32; 2]) -> Self {
-        Self { low, high, zeros: 0, bins: vec![0; BINS] }
+    /// No values yet, all to come within `extent`.
+    pub fn new(extent: Extent) -> Self {
+        Self { extent, zeros: 0, bins: vec![0; BINS] }
     }
 
     /// Adds values.
     pub fn count(&mut self, values: &[f32]) {
-        let per_bin = BINS as f32 / (self.high - self.low).max(f32::MIN_POSITIVE);
+        let per_bin = BINS as f32 / (self.extent.high - self.extent.low).max(f32::MIN_POSITIVE);
         for &value in values {
             if value == 0.0 {
                 self.zeros += 1;
             } else {
-                let bin = ((value - self.low) * per_bin) as usize;
+                let bin = ((value - self.extent.low) * per_bin) as usize;
                 self.bins[bin.min(BINS - 1)] += 1;
             }
         }
@@ -48,21 +86,27 @@ impl Statistics {
         self.bins.iter_mut().zip(&other.bins).for_each(|(a, b)| *a += b);
     }
 
-    /// The range to cover; with `relu` the values below 0 have become 0.
-    pub fn range(&self, calibrate: Calibrate, relu: bool) -> Range {
-        let clamp = |range: Range| if relu { Range { low: 0.0, ..range } } else { range };
-        let whole = clamp(Range { low: f64::from(self.low), high: f64::from(self.high) });
+    /// The range to cover; values below `floor` (0 behind a ReLU) have become `floor`.
+    pub fn range(&self, calibrate: Calibrate, floor: f64) -> Range {
+        let clamp = |range: Range| Range { low: range.low.max(floor), ..range };
+        let Extent { low, high, .. } = self.extent;
+        let whole = clamp(Range { low: f64::from(low), high: f64::from(high) });
         match calibrate {
             Calibrate::MinMax => whole,
             Calibrate::Percentile(fraction) => clamp(self.percentile(fraction)),
-            Calibrate::MeanSquaredError => self.least_error(whole, relu),
+            Calibrate::MeanSquaredError => self.least_error(whole, floor),
         }
+    }
+
+    /// Below which value a logit need not be told from others.
+    pub fn logit_floor(&self) -> f64 {
+        (f64::from(self.extent.least_peak) - LOGIT_DEPTH).min(0.0)
     }
 
     fn percentile(&self, fraction: f64) -> Range {
         let total = self.zeros + self.bins.iter().sum::<u64>();
         let cut = (fraction.clamp(0.0, 0.5) * total as f64) as u64;
-        let width = f64::from(self.high - self.low) / BINS as f64;
+        let width = self.bin_width();
         // Counts from one end until more than `cut` values are passed.
         let passed = |bins: &mut dyn Iterator<Item = &u64>| {
             let mut seen = 0;
@@ -72,13 +116,17 @@ impl Statistics {
             })
             .count() as f64
         };
-        let low = f64::from(self.low) + width * passed(&mut self.bins.iter());
-        let high = f64::from(self.high) - width * passed(&mut self.bins.iter().rev());
+        let low = f64::from(self.extent.low) + width * passed(&mut self.bins.iter());
+        let high = f64::from(self.extent.high) - width * passed(&mut self.bins.iter().rev());
         Range { low: low.min(0.0), high: high.max(0.0) }
     }
 
+    fn bin_width(&self) -> f64 {
+        f64::from(self.extent.high - self.extent.low) / BINS as f64
+    }
+
     /// Tries ranges from the whole down to a fifth of it.
-    fn least_error(&self, whole: Range, relu: bool) -> Range {
+    fn least_error(&self, whole: Range, floor: f64) -> Range {
         let candidates: Vec<Range> = (0..=80)
             .map(|step| {
                 let part = 1.0 - f64::from(step) / 100.0;
@@ -88,19 +136,19 @@ impl Statistics {
         let errors: Vec<f64> = candidates
             .clone()
             .into_par_iter()
-            .map(|range| self.error(&range.format(), relu))
+            .map(|range| self.error(&range.format(), floor))
             .collect();
         let least = (0..errors.len()).min_by(|&a, &b| errors[a].total_cmp(&errors[b]));
         least.map_or(whole, |index| candidates[index])
     }
 
-    /// Sum of squared errors of quantization in `format`.
-    pub fn error(&self, format: &RealFormat, relu: bool) -> f64 {
-        let width = f64::from(self.high - self.low) / BINS as f64;
+    /// Sum of squared errors of quantization in `format`, over the values above `floor`.
+    pub fn error(&self, format: &RealFormat, floor: f64) -> f64 {
+        let width = self.bin_width();
         let mut sum = 0.0;
         for (bin, &count) in self.bins.iter().enumerate() {
-            let value = f64::from(self.low) + width * (bin as f64 + 0.5);
-            if count > 0 && (value > 0.0 || !relu) {
+            let value = f64::from(self.extent.low) + width * (bin as f64 + 0.5);
+            if count > 0 && value > floor {
                 let code = (value / format.scale).round() + format.zero_point;
                 let error = value - (code.clamp(-128.0, 127.0) - format.zero_point) * format.scale;
                 sum += count as f64 * error * error;
@@ -140,13 +188,13 @@ impl Range {
 
 #[cfg(test)]
 mod tests {
-    use super::{Range, Statistics};
+    use super::{Extent, Range, Statistics};
+
+    const NO_FLOOR: f64 = f64::NEG_INFINITY;
     use crate::Calibrate;
 
     fn of(values: &[f32]) -> Statistics {
-        let low = values.iter().copied().fold(0.0, f32::min);
-        let high = values.iter().copied().fold(0.0, f32::max);
-        let mut statistics = Statistics::new([low, high]);
+        let mut statistics = Statistics::new(Extent::of(values));
         statistics.count(values);
         statistics
     }
@@ -161,29 +209,36 @@ mod tests {
     #[test]
     fn min_max_keeps_an_outlier_and_percentile_cuts_it() {
         let statistics = with_outlier();
-        let whole = statistics.range(Calibrate::MinMax, false);
+        let whole = statistics.range(Calibrate::MinMax, NO_FLOOR);
         assert_eq!(whole, Range { low: 0.0, high: 10.0 });
-        let cut = statistics.range(Calibrate::Percentile(0.001), false);
+        let cut = statistics.range(Calibrate::Percentile(0.001), NO_FLOOR);
         assert!(cut.low == 0.0 && (1.0..1.01).contains(&cut.high), "{cut:?}");
     }
 
     #[test]
     fn least_error_stops_where_cutting_costs_more_than_it_gains() {
         // Cutting 10 to 9 costs 1; the finer steps gain a thousand times 1e-4 at most.
-        let range = with_outlier().range(Calibrate::MeanSquaredError, false);
+        let range = with_outlier().range(Calibrate::MeanSquaredError, NO_FLOOR);
         assert!(range.high > 9.0, "{range:?}");
         let mut values = vec![1.0; 100_000];
         values.iter_mut().enumerate().for_each(|(i, value)| *value = i as f32 / 1e5);
         values.push(2.0);
-        let range = of(&values).range(Calibrate::MeanSquaredError, false);
+        let range = of(&values).range(Calibrate::MeanSquaredError, NO_FLOOR);
         assert!((1.0..1.9).contains(&range.high), "{range:?}");
     }
 
     #[test]
     fn relu_drops_what_is_negative() {
-        let range = of(&[-3.0, 1.0]).range(Calibrate::MinMax, true);
+        let range = of(&[-3.0, 1.0]).range(Calibrate::MinMax, 0.0);
         assert_eq!(range, Range { low: 0.0, high: 1.0 });
         assert_eq!(range.format().zero_point, -128.0);
+    }
+
+    #[test]
+    fn logits_end_below_the_weakest_winner() {
+        let extent = Extent::of(&[-30.0, 9.0]).union(Extent::of(&[-20.0, 2.0]));
+        assert_eq!(Statistics::new(extent).logit_floor(), -6.0);
+        assert_eq!(Statistics::new(Extent::of(&[10.0, 12.0])).logit_floor(), 0.0);
     }
 
     #[test]
