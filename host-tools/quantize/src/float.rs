@@ -162,3 +162,77 @@ fn average_pool2d(window: &Window, x: &[f32], input: Shape, output: Shape) -> Ve
     }
     y
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Executor;
+    use crate::sample::{Builder, residual, seed_cnn};
+    use thumbnet_graph::{FloatGraph, Op, Shape, Window};
+
+    /// The definition of a convolution, one output at a time, in f64.
+    fn defined(graph: &FloatGraph, node: usize, x: &[f32]) -> Vec<f64> {
+        let node = &graph.nodes[node];
+        let Op::Conv2d(conv) = &node.op else { panic!("a convolution") };
+        let (input, output) = (graph.tensor(node.inputs[0]).shape, graph.tensor(node.output).shape);
+        let Window { kernel: [kh, kw], stride, dilation, padding } = conv.window;
+        let (ic, oc) = (input.c / conv.groups, output.c / conv.groups);
+        let mut y = Vec::new();
+        for index in 0..output.len() {
+            let (position, o) = (index / output.c, index % output.c);
+            let (row, column) = (position / output.w, position % output.w);
+            let mut sum = f64::from(conv.weights.bias[o]);
+            for tap in 0..kh * kw * ic {
+                let (ky, kx, i) = (tap / ic / kw, tap / ic % kw, tap % ic);
+                let at =
+                    [row * stride[0] + ky * dilation[0], column * stride[1] + kx * dilation[1]];
+                let (Some(py), Some(px)) =
+                    (at[0].checked_sub(padding.top), at[1].checked_sub(padding.left))
+                else {
+                    continue;
+                };
+                if py < input.h && px < input.w {
+                    let pixel = x[(py * input.w + px) * input.c + o / oc * ic + i];
+                    let weight = conv.weights.values[o * kh * kw * ic + tap];
+                    sum += f64::from(pixel) * f64::from(weight);
+                }
+            }
+            y.push(sum);
+        }
+        y
+    }
+
+    /// f32 sums of a few hundred terms near 1 against f64 sums.
+    const TOLERANCE: f64 = 1e-4;
+
+    #[test]
+    fn convolutions_follow_the_definition() {
+        for graph in [seed_cnn(1), residual(1)] {
+            let input = graph.tensor(graph.input).shape.len();
+            let picture: Vec<u8> = (0..input).map(|index| (index * 37 % 256) as u8).collect();
+            let values = Executor::new(&graph).unwrap().run_picture(&picture).unwrap();
+            for (index, node) in graph.nodes.iter().enumerate() {
+                let Op::Conv2d(_) = node.op else { continue };
+                let wanted = defined(&graph, index, &values[node.inputs[0].0]);
+                for (value, wanted) in values[node.output.0].iter().zip(wanted) {
+                    let difference = (f64::from(*value) - wanted).abs();
+                    assert!(difference < TOLERANCE, "{}: {difference}", node.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn pools_adds_and_relus_do_what_they_say() {
+        let mut builder = Builder::new(Shape::new(2, 2, 1), 1);
+        let picture = builder.here();
+        let pair = Window { kernel: [1, 2], ..Window::UNIT };
+        builder.add("twice", picture).average_pool2d("average", pair).max_pool2d("pool", 1);
+        let mut graph = builder.finish();
+        graph.nodes[2].op = Op::MaxPool2d(Window { kernel: [2, 1], ..Window::UNIT });
+        graph.tensors[3].shape = Shape::new(1, 1, 1);
+        let values = Executor::new(&graph).unwrap().run(&[1.0, 2.0, -5.0, 4.0]).unwrap();
+        assert_eq!(values[1], [2.0, 4.0, -10.0, 8.0]);
+        assert_eq!(values[2], [3.0, -1.0]);
+        assert_eq!(values[3], [3.0]);
+    }
+}

@@ -281,6 +281,12 @@ impl<'a> Set<'a> {
         }
         let RealFormat { zero_point, .. } = self.range.format_with(self.scale / self.unit);
         let quantization = Quantization { scale: self.scale as f32, zero_point: zero_point as i8 };
-        Ok(Format { quantization, unit: self.unit, floor: self.floor })
+        // A rounded scale leaves codes below a wanted floor; they are used.
+        let floor = if self.floor.is_finite() {
+            (-128.0 - zero_point) * self.scale / self.unit
+        } else {
+            self.floor
+        };
+        Ok(Format { quantization, unit: self.unit, floor })
     }
 }

@@ -183,3 +183,121 @@ fn quantize(real: f32, format: Quantization) -> i8 {
     let rounded = (real / format.scale).round_ties_even() + f32::from(format.zero_point);
     rounded.clamp(-128.0, 127.0) as i8
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{run, run_picture};
+    use crate::QuantizeError;
+    use thumbnet_graph::{
+        Conv2d, Graph, Int8Graph, Int8Weights, Metadata, Node, Op, Padding, Quantization, Shape,
+        Tensor, TensorId, Window,
+    };
+
+    fn tensor(shape: Shape, scale: f32, zero_point: i8) -> Tensor<Quantization> {
+        Tensor { name: "t".into(), shape, format: Quantization { scale, zero_point } }
+    }
+
+    /// A graph of one node that reads the input, twice if it is an add.
+    fn graph(
+        op: Op<Int8Weights>,
+        input: Tensor<Quantization>,
+        output: Tensor<Quantization>,
+    ) -> Int8Graph {
+        let inputs = if let Op::Add = op { vec![TensorId(0); 2] } else { vec![TensorId(0)] };
+        let node = Node { name: "n".into(), op, inputs, output: TensorId(1) };
+        Graph {
+            tensors: vec![input, output],
+            nodes: vec![node],
+            input: TensorId(0),
+            output: TensorId(1),
+            metadata: Metadata::default(),
+        }
+    }
+
+    fn conv(window: Window, values: &[i8], bias: &[i32], scales: &[f32]) -> Op<Int8Weights> {
+        let weights =
+            Int8Weights { values: values.to_vec(), bias: bias.to_vec(), scales: scales.to_vec() };
+        Op::Conv2d(Conv2d { window, groups: 1, weights })
+    }
+
+    #[test]
+    fn padding_is_real_zero_whatever_its_code() {
+        let padding = Padding { top: 1, left: 1, bottom: 1, right: 1 };
+        let window = Window { padding, ..Window::square(3, 1) };
+        let op = conv(window, &[1; 9], &[0], &[1.0]);
+        let shape = Shape::new(2, 2, 1);
+        let graph = graph(op, tensor(shape, 1.0, 10), tensor(shape, 1.0, -3));
+        // Reals 1, 2, 3, 4; each output sees all four.
+        assert_eq!(run(&graph, &[11, 12, 13, 14]).unwrap()[1], [7; 4]);
+    }
+
+    #[test]
+    fn halves_go_to_even_before_the_zero_point_and_saturate_after_it() {
+        let shape = Shape::new(1, 6, 1);
+        let op = conv(Window::UNIT, &[1], &[0], &[0.5]);
+        let graph = graph(op, tensor(shape, 1.0, 0), tensor(shape, 1.0, 99));
+        // 0.5, 1.5, 2.5, -0.5, 63.5, -64
+        assert_eq!(run(&graph, &[1, 3, 5, -1, 127, -128]).unwrap()[1], [99, 101, 101, 99, 127, 35]);
+    }
+
+    #[test]
+    fn groups_read_their_own_channels() {
+        let window = Window::UNIT;
+        let mut op = conv(window, &[1, 2, 3, 4], &[5, 0, 0, -5], &[1.0; 4]);
+        let Op::Conv2d(conv) = &mut op else { panic!() };
+        conv.groups = 2;
+        let [input, output] = [Shape::new(1, 1, 2), Shape::new(1, 1, 4)];
+        let graph = graph(op, tensor(input, 1.0, 0), tensor(output, 1.0, 0));
+        assert_eq!(run(&graph, &[10, -1]).unwrap()[1], [15, 20, -3, -9]);
+    }
+
+    #[test]
+    fn a_max_pool_ignores_padding() {
+        let padding = Padding { left: 1, ..Padding::NONE };
+        let window = Window { kernel: [1, 2], padding, ..Window::UNIT };
+        let shape = Shape::new(1, 3, 1);
+        let graph = graph(Op::MaxPool2d(window), tensor(shape, 1.0, 0), tensor(shape, 1.0, 0));
+        assert_eq!(run(&graph, &[-9, -20, -7]).unwrap()[1], [-9, -9, -7]);
+    }
+
+    #[test]
+    fn an_add_of_other_scales_rounds_its_exact_sum_to_even() {
+        let shape = Shape::new(1, 4, 1);
+        let graph = graph(Op::Add, tensor(shape, 0.25, -1), tensor(shape, 1.0, 2));
+        // Twice 0.25, 0.75, 32 and -31.75.
+        assert_eq!(run(&graph, &[0, 2, 127, -128]).unwrap()[1], [2, 4, 66, -62]);
+    }
+
+    #[test]
+    fn an_average_and_a_relu_work_on_reals() {
+        let [input, output] = [Shape::new(1, 2, 1), Shape::new(1, 1, 1)];
+        let window = Window { kernel: [1, 2], ..Window::UNIT };
+        let op = Op::AveragePool2d(window);
+        let averaging = graph(op, tensor(input, 1.0, 0), tensor(output, 0.5, 0));
+        assert_eq!(run(&averaging, &[3, 4]).unwrap()[1], [7]);
+        let clamping = graph(Op::Relu, tensor(input, 1.0, 5), tensor(input, 1.0, 5));
+        assert_eq!(run(&clamping, &[4, 6]).unwrap()[1], [5, 6]);
+    }
+
+    #[test]
+    fn an_accumulator_beyond_int32_is_an_error() {
+        let shape = Shape::new(1, 1, 1);
+        let op = conv(Window::UNIT, &[127], &[i32::MAX], &[1.0]);
+        let graph = graph(op, tensor(shape, 1.0, 0), tensor(shape, 1.0, 0));
+        assert_eq!(run(&graph, &[-1]).unwrap()[1], [127]);
+        let error = run(&graph, &[1]).unwrap_err();
+        assert!(
+            matches!(error, QuantizeError::Accumulator { bound: 2_147_483_774, .. }),
+            "{error}"
+        );
+        assert!(matches!(run(&graph, &[]), Err(QuantizeError::InputLength { .. })));
+    }
+
+    #[test]
+    fn bytes_become_codes_by_subtracting_128() {
+        let shape = Shape::new(1, 3, 1);
+        let graph =
+            graph(Op::MaxPool2d(Window::UNIT), tensor(shape, 1.0, 0), tensor(shape, 1.0, 0));
+        assert_eq!(run_picture(&graph, &[0, 128, 255]).unwrap()[1], [-128, 0, 127]);
+    }
+}
