@@ -3,6 +3,7 @@
 //! Without the feature `defmt` the log functions do nothing and cost nothing.
 
 use crate::classify::top_classes;
+use crate::clock::TickRate;
 use crate::console::message::Refusal;
 use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::OutputPin;
@@ -22,24 +23,30 @@ pub fn started<M: Model>() {
     );
 }
 
-/// Logs an inference: its best class and what it cost, in the unit of the board's clock.
-pub fn inference<M: Model>(logits: &[i8], cost: u64) {
+/// Logs an inference: its best class and what it cost.
+pub fn inference<M: Model>(logits: &[i8], rate: TickRate, ticks: u64) {
     if cfg!(not(feature = "defmt")) {
         return;
     }
     let Some(best) = top_classes::<1>(logits, M::INFO.output_scale).pop() else { return };
     let label = M::INFO.labels.get(usize::from(best.index)).copied().unwrap_or("?");
     let percent = (best.confidence * 100.0) as u8;
+    let unit = match rate {
+        TickRate::Instructions(_) => "instructions",
+        TickRate::Cycles(_) => "cycles",
+    };
+    let cost = rate.scale(ticks);
     #[cfg(feature = "defmt")]
     defmt::info!(
-        "class {=u16} {=str}, confidence {=u8} %, cost {=u64}",
+        "class {=u16} {=str}, confidence {=u8} %, {=u64} {=str}",
         best.index,
         label,
         percent,
-        cost
+        cost,
+        unit
     );
     #[cfg(not(feature = "defmt"))]
-    let _ = (label, percent, cost);
+    let _ = (label, percent, cost, unit);
 }
 
 /// Logs a request that was not carried out.

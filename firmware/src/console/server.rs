@@ -171,7 +171,7 @@ impl<M: Model, C: Clock, const LAYERS: usize> Desk<'_, '_, M, C, LAYERS> {
             return Err(Refusal::Mismatch(found));
         }
         let ticks = self.pipeline.infer(checksums);
-        report::inference::<M>(self.pipeline.logits(), C::RATE.scale(ticks));
+        report::inference::<M>(self.pipeline.logits(), C::RATE, ticks);
         Ok(Reply::Inferred(self.cost(ticks)))
     }
 
@@ -189,7 +189,7 @@ impl<M: Model, C: Clock, const LAYERS: usize> Desk<'_, '_, M, C, LAYERS> {
             PipelineError::NoPreprocessing => Refusal::NoPreprocessing,
             PipelineError::Picture(_) | PipelineError::Buffer(_) => too_large,
         })?;
-        report::inference::<M>(self.pipeline.logits(), C::RATE.scale(verdict.ticks));
+        report::inference::<M>(self.pipeline.logits(), C::RATE, verdict.ticks);
         let accepted = verdict.accepted.is_some();
         let cost = self.cost(verdict.ticks);
         Ok(Reply::Classes(Classes { top: verdict.top, accepted, cost }))

@@ -82,8 +82,8 @@ impl Emulator {
         result.map_err(|error| self.process.explain(error))
     }
 
-    /// Log lines since the last call, such as `INFO  class 3 dress, confidence 97 %, cost 1420000`.
-    pub fn log(&self) -> Vec<String> {
+    /// Log lines since the last call, such as `INFO  class 3 dress, confidence 97 %, 1420000 instructions`.
+    pub fn log(&mut self) -> Vec<String> {
         self.process.log.take()
     }
 }

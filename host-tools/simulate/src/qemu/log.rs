@@ -1,83 +1,112 @@
 //! The firmware's log: defmt frames on the emulator's standard output, as text.
+//!
+//! Both outputs of the emulator go to temporary files. A firmware logs before it answers, so once an answer is here all
+//! its lines are in the file: nothing to wait for, no thread, and no pipe that fills up when nobody reads.
 
 use crate::error::SimulateError;
-use defmt_decoder::{DecodeError, Table};
-use std::io::{BufRead, BufReader, Read};
+use defmt_decoder::{Encoding, StreamDecoder, Table};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use tempfile::NamedTempFile;
 
-/// Lines that are kept; older ones go. A firmware that logs without end must not fill the host.
-const LINES: usize = 10_000;
-
-/// Log lines, shared between the threads that collect them and the one that asks.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
+/// What an emulator and its firmware have said.
+pub(crate) struct Log {
+    table: Option<Table>,
+    frames: Output,
+    messages: Output,
+    /// Lines that nobody has asked for yet.
+    lines: Vec<String>,
+}
 
 impl Log {
-    /// All lines so far, and from now on none of these again.
-    pub(crate) fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// All lines so far.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn push(&self, line: String) {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() == LINES {
-            lines.remove(0);
+    /// An empty log of the firmware `image`, read from the file `path`.
+    pub(crate) fn new(path: &Path, image: &[u8]) -> Result<Self, SimulateError> {
+        let wrong = |reason: String| SimulateError::Image { path: path.to_owned(), reason };
+        let table = Table::parse(image)
+            .map_err(|error| wrong(format!("its log strings cannot be read: {error}")))?;
+        if table.as_ref().is_some_and(|table| !matches!(table.encoding(), Encoding::Rzcobs)) {
+            return Err(wrong("its log is not encoded as rzcobs".to_owned()));
         }
-        lines.push(line);
+        let output = || {
+            Output::new()
+                .map_err(|source| SimulateError::File { path: std::env::temp_dir(), source })
+        };
+        Ok(Self { table, frames: output()?, messages: output()?, lines: Vec::new() })
     }
-}
 
-/// The log strings of a firmware image; `None` if it logs nothing.
-pub(crate) fn table(path: &Path, image: &[u8]) -> Result<Option<Table>, SimulateError> {
-    Table::parse(image).map_err(|error| SimulateError::Image {
-        path: path.to_owned(),
-        reason: format!("its log strings cannot be read: {error}"),
-    })
-}
+    /// Where the emulator is to write standard output and standard error.
+    pub(crate) fn files(&self) -> io::Result<[File; 2]> {
+        Ok([self.frames.file.reopen()?, self.messages.file.reopen()?])
+    }
 
-/// Decodes defmt frames from `stream` into `log` until the stream ends.
-pub(crate) fn collect_frames(table: &Table, mut stream: impl Read, log: &Log) {
-    let mut decoder = table.new_stream_decoder();
-    let mut bytes = [0; 1024];
-    while let Ok(count @ 1..) = stream.read(&mut bytes) {
-        decoder.received(&bytes[..count]);
-        loop {
-            match decoder.decode() {
-                Ok(frame) => {
-                    let level = frame.level().map_or("PRINT", |level| level.as_str());
-                    let level = level.to_uppercase();
-                    log.push(format!("{level:<5} {}", frame.display_message()));
-                }
-                Err(DecodeError::UnexpectedEof) => break,
-                Err(DecodeError::Malformed) => {
-                    log.push("a damaged log frame".to_owned());
-                    // The raw encoding has no boundaries to find the next frame by.
-                    if !table.encoding().can_recover() {
-                        return;
-                    }
-                }
+    /// All lines so far, and from now on none of these again.
+    pub(crate) fn take(&mut self) -> Vec<String> {
+        self.read();
+        std::mem::take(&mut self.lines)
+    }
+
+    /// All lines since the last [`Log::take`].
+    pub(crate) fn lines(&mut self) -> Vec<String> {
+        self.read();
+        self.lines.clone()
+    }
+
+    fn read(&mut self) {
+        let messages = self.messages.whole_parts(b'\n');
+        for line in String::from_utf8_lossy(&messages).lines() {
+            if !line.contains(NO_NEWS) {
+                self.lines.push(format!("qemu: {}", line.trim_end()));
             }
         }
+        let frames = self.frames.whole_parts(0);
+        if let Some(table) = &self.table {
+            decode(&mut *table.new_stream_decoder(), &frames, &mut self.lines);
+        }
     }
 }
 
-/// Reads the emulator's own lines of text from `stream` into `log` until the stream ends.
-pub(crate) fn collect_lines(stream: impl Read, log: &Log) {
-    /// QEMU says so of every machine with an Ethernet controller that is not connected.
-    const NO_NEWS: &str = "has no peer";
-    let mut reader = BufReader::new(stream);
-    let mut line = Vec::new();
-    while let Ok(1..) = reader.read_until(b'\n', &mut line) {
-        let text = String::from_utf8_lossy(&line);
-        if !text.contains(NO_NEWS) {
-            log.push(format!("qemu: {}", text.trim_end()));
+/// QEMU says so of every machine with an Ethernet controller that is not connected.
+const NO_NEWS: &str = "has no peer";
+
+impl std::fmt::Debug for Log {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Log").field("lines", &self.lines).finish_non_exhaustive()
+    }
+}
+
+/// Whole frames to lines such as `INFO  class 3 dress`.
+fn decode(decoder: &mut dyn StreamDecoder, frames: &[u8], lines: &mut Vec<String>) {
+    // The decoder drops a damaged frame only when it is asked for the next, so each frame is one question.
+    for frame in frames.split_inclusive(|&byte| byte == 0) {
+        decoder.received(frame);
+        match decoder.decode() {
+            Ok(frame) => {
+                let level = frame.level().map_or("print", |level| level.as_str()).to_uppercase();
+                lines.push(format!("{level:<5} {}", frame.display_message()));
+            }
+            Err(_) if frame.len() > 1 => lines.push("a damaged log frame".to_owned()),
+            Err(_) => {}
         }
-        line.clear();
+    }
+}
+
+/// One output: the file, and what of its end is not whole yet.
+struct Output {
+    file: NamedTempFile,
+    rest: Vec<u8>,
+}
+
+impl Output {
+    fn new() -> io::Result<Self> {
+        Ok(Self { file: NamedTempFile::new()?, rest: Vec::new() })
+    }
+
+    /// What was written since the last call, up to the last `end`.
+    fn whole_parts(&mut self, end: u8) -> Vec<u8> {
+        // What cannot be read is missing from the log, which is no reason to stop a board that works.
+        let _ = self.file.read_to_end(&mut self.rest);
+        let whole = self.rest.iter().rposition(|&byte| byte == end).map_or(0, |last| last + 1);
+        self.rest.drain(..whole).collect()
     }
 }

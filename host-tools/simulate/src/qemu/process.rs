@@ -1,7 +1,7 @@
 //! The emulator's process: started with a line to its UART, and never left behind.
 
 use crate::error::SimulateError;
-use crate::qemu::log::{Log, collect_frames, collect_lines, table};
+use crate::qemu::log::Log;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -20,7 +20,6 @@ const READ_TIMEOUT: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
-    readers: Vec<thread::JoinHandle<()>>,
     pub(crate) log: Log,
 }
 
@@ -31,24 +30,16 @@ impl Process {
     pub(crate) fn start(path: &Path) -> Result<(Self, TcpStream), SimulateError> {
         let file = |source| SimulateError::File { path: path.to_owned(), source };
         let image = std::fs::read(path).map_err(file)?;
-        let table = table(path, &image)?;
+        let log = Log::new(path, &image)?;
         let qemu = thumbnet_toolchain::qemu()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(SimulateError::Link)?;
         let address = listener.local_addr().map_err(SimulateError::Link)?;
-        let mut child = command(&qemu, path, address).spawn().map_err(|source| {
+        let [frames, messages] = log.files().map_err(SimulateError::Link)?;
+        let mut command = command(&qemu, path, address);
+        let child = command.stdout(frames).stderr(messages).spawn().map_err(|source| {
             SimulateError::Start { program: qemu.display().to_string(), source }
         })?;
-        let log = Log::default();
-        let mut readers = Vec::new();
-        if let (Some(stdout), Some(table)) = (child.stdout.take(), table) {
-            let log = log.clone();
-            readers.push(thread::spawn(move || collect_frames(&table, stdout, &log)));
-        }
-        if let Some(stderr) = child.stderr.take() {
-            let log = log.clone();
-            readers.push(thread::spawn(move || collect_lines(stderr, &log)));
-        }
-        let mut process = Self { child, readers, log };
+        let mut process = Self { child, log };
         let stream = process.accept(&listener)?;
         Ok((process, stream))
     }
@@ -100,10 +91,6 @@ impl Process {
                 _ => return None,
             }
         };
-        for reader in self.readers.drain(..) {
-            // A reader that panicked has lost log lines, which is no reason to hide the status.
-            let _ = reader.join();
-        }
         Some(SimulateError::Stopped { status: status.to_string(), log: self.log.lines() })
     }
 }
@@ -113,9 +100,6 @@ impl Drop for Process {
         // Both fail only if it has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        for reader in self.readers.drain(..) {
-            let _ = reader.join();
-        }
     }
 }
 
@@ -136,9 +120,7 @@ fn command(qemu: &Path, image: &Path, address: SocketAddr) -> Command {
         .args(["-serial", "chardev:console"])
         .arg("-kernel")
         .arg(image)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .stdin(Stdio::null());
     command
 }
 

@@ -65,8 +65,8 @@ fn the_firmware_gives_the_bytes_of_the_desktop() {
     costs_repeat(&mut board);
     pictures_are_preprocessed(&mut board, &program);
     wrong_tensors_are_refused(&mut board);
-    logs_what_it_does(&board);
-    the_image_fits(&image, &model);
+    logs_what_it_does(&mut board);
+    the_image_fits(&image, &program, &model);
     drop(board);
     crashes_are_told(&image, folder.path());
     hangs_are_told(&model);
@@ -142,26 +142,39 @@ fn wrong_tensors_are_refused(board: &mut Emulator) {
     assert!(board.infer(&[0; 400]).is_ok(), "the board goes on");
 }
 
-fn logs_what_it_does(board: &Emulator) {
+fn logs_what_it_does(board: &mut Emulator) {
     let log = board.log();
     assert!(log[0].starts_with("INFO  thumbnet: small"), "{log:#?}");
-    assert!(log.iter().any(|line| line.contains("confidence")), "{log:#?}");
+    assert!(
+        log.iter().any(|line| line.contains("confidence") && line.ends_with("instructions")),
+        "{log:#?}"
+    );
     assert!(log.iter().any(|line| line.starts_with("WARN  refused: ")), "{log:#?}");
     assert!(board.log().is_empty(), "lines are given once");
 }
 
-fn the_image_fits(image: &Path, model: &Path) {
+fn the_image_fits(image: &Path, program: &Program, model: &Path) {
     let image = elf::Image::read(image).expect("it is an image");
     let folder = boards::folder().expect("the boards are there").join(qemu::BOARD);
     let board = Board::load(&folder).expect("the board is described");
     assert_eq!(image.segments_outside(&[board.flash, board.ram]), []);
     assert!(!image.segments_outside(&[board.ram]).is_empty());
-    assert!(image.sizes().flash_bytes() > image.sizes().code_bytes);
+    reserves_suffice(&image, &board, program);
     let bare = qemu::build_bare(model).unwrap_or_else(|error| panic!("{error}"));
     let bare = elf::Image::read(&bare).expect("it is an image");
     assert_eq!(bare.forbidden_symbols(), <[&str; 0]>::default());
     assert!(!image.forbidden_symbols().is_empty(), "the console may panic: the check works");
     assert!(bare.sizes().flash_bytes() < image.sizes().flash_bytes());
+}
+
+/// What a board's manifest reserves for code and variables is at least what its image takes.
+fn reserves_suffice(image: &elf::Image, board: &Board, program: &Program) {
+    let report = thumbnet_compile::fit(program, board).expect("it has been built, so it fits");
+    let other = |bytes: u64, network: usize| bytes.saturating_sub(network as u64);
+    let code_bytes = other(image.sizes().flash_bytes(), report.flash.need_bytes);
+    let data_bytes = other(image.sizes().ram_bytes(), report.ram.need_bytes);
+    assert!(code_bytes > 0 && code_bytes <= board.code_bytes as u64, "{code_bytes}");
+    assert!(data_bytes > 0 && data_bytes <= board.data_bytes as u64, "{data_bytes}");
 }
 
 /// A firmware whose vector table was wiped: the core locks up at once.
@@ -219,6 +232,9 @@ fn the_nucleos_image_lies_in_the_chips_memory() {
     let model = write_model(&folder, "small.onnx", &network::small());
     let image = boards::build("nucleo-f446re", &model).unwrap_or_else(|error| panic!("{error}"));
     let image = elf::Image::read(&image).expect("it is an image");
+    let program = compile_file(&model, &Options::default()).expect("the network is valid");
+    let board = boards::folder().expect("the boards are there").join("nucleo-f446re");
+    reserves_suffice(&image, &Board::load(&board).expect("it is described"), &program);
     let memories = chip_memories("nucleo-f446re");
     assert_eq!(image.segments_outside(&memories), []);
     assert!(image.segments().iter().any(|segment| segment.load_address == memories[0].origin));
