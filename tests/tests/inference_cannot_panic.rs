@@ -1,0 +1,33 @@
+//! The image with nothing but the network has no symbol of panic, bounds-check or allocation code.
+
+use parity::{is_equipped, models};
+use thumbnet_simulate::{elf, qemu};
+
+#[test]
+fn the_bare_image_has_neither_panics_nor_allocations() {
+    if !is_equipped() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    for model in models(folder.path()) {
+        let image = qemu::build_bare(&model.path).unwrap_or_else(|error| panic!("{error}"));
+        let image = elf::Image::read(&image).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(image.forbidden_symbols(), [""; 0], "{}", model.name);
+        // An image that is empty would pass too: the weights must be in it.
+        let onnx = std::fs::metadata(&model.path).expect("the model is there").len();
+        assert!(image.sizes().flash_bytes() > onnx / 2, "{}: {:?}", model.name, image.sizes());
+    }
+}
+
+/// The console may panic, so that its image shows that the check finds what it looks for.
+#[test]
+fn the_check_finds_panics_where_there_are_some() {
+    if !is_equipped() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    let model = parity::small().write_to(folder.path());
+    let image = qemu::build(&model.path).unwrap_or_else(|error| panic!("{error}"));
+    let image = elf::Image::read(&image).unwrap_or_else(|error| panic!("{error}"));
+    assert_ne!(image.forbidden_symbols(), [""; 0]);
+}
