@@ -3,9 +3,8 @@
 //! All take the int32 accumulator with the bias in it. onnxruntime's own form is
 //! [`thumbnet_kernels::requantize::float`] with [`direct_factor`]; tract uses the same with
 //! [`reciprocal_factor`] or another order of operations ([`factor_bounds`]) once it has optimized a
-//! network, and [`exact`] with the same factors where a convolution has one scale for all channels; a
-//! device computes
-//! [`thumbnet_kernels::requantize::fixed_point`] with [`fixed_multiplier`].
+//! network, and [`exact`] with the same factors where a convolution has one scale for all channels;
+//! a device computes [`thumbnet_kernels::requantize::fixed_point`] with [`fixed_multiplier`].
 //!
 //! Source: NUMERICS.md sections 1 to 3.
 
@@ -24,9 +23,9 @@ pub fn reciprocal_factor(x_scale: f32, w_scale: f32, y_scale: f32) -> f32 {
 /// The smallest and the largest factor that an engine may get from three scales: over all orders in
 /// which two products, or a product and a division, can be done, with a division or a reciprocal.
 ///
-/// tract's optimizer moves constants about and ends at another order in one network than in the next.
-/// Requantization with a fixed accumulator is monotone in the factor too, so if both bounds give one
-/// function, every order between them gives it.
+/// tract's optimizer moves constants about and ends at another order in one network than in the
+/// next. Requantization with a fixed accumulator is monotone in the factor too, so if both bounds
+/// give one function, every order between them gives it.
 pub fn factor_bounds(x_scale: f32, w_scale: f32, y_scale: f32) -> [f32; 2] {
     let reciprocal = 1.0 / y_scale;
     let orders = [
@@ -128,8 +127,9 @@ mod tests {
 
     #[test]
     fn bounds_hold_an_order_that_neither_named_factor_is() {
-        // Scales of a network in which tract 0.23.9, optimized, gave one more than both named factors:
-        // 31308 * factor is just below 183.5, and in f32 a factor one step larger makes it 183.5.
+        // Scales of a network in which tract 0.23.9, optimized, gave one more than both named
+        // factors: 31308 * factor is just below 183.5, and in f32 a factor one step larger makes it
+        // 183.5.
         let [x, w, y] = [0x3b79_ceec, 0x3bd0_f7ad, 0x3b87_e6d6].map(f32::from_bits);
         for factor in [direct_factor(x, w, y), reciprocal_factor(x, w, y)] {
             assert_eq!(float(31308, factor, -128), 55);

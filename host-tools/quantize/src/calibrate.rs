@@ -14,9 +14,9 @@ pub enum Calibrate {
     MinMax,
     /// All but the given fraction of values at each end, e.g. `1e-4`.
     Percentile(f64),
-    /// The range with the least mean squared error of quantization. Logits get what lies between the
-    /// strongest class and far below the weakest winner: finer codes leave fewer ties, and a class
-    /// thousands of times less likely than the winner needs no code of its own.
+    /// The range with the least mean squared error of quantization. Logits get what lies between
+    /// the strongest class and far below the weakest winner: finer codes leave fewer ties, and a
+    /// class thousands of times less likely than the winner needs no code of its own.
     MeanSquaredError,
 }
 

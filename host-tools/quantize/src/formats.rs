@@ -232,7 +232,8 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Whether the output is a vector of classes that a convolution makes for nobody else, without a ReLU.
+/// Whether the output is a vector of classes that a convolution makes for nobody else, without a
+/// ReLU.
 fn has_plain_logits(graph: &FloatGraph, layers: &[Layer]) -> bool {
     let Shape { h, w, c } = graph.tensor(graph.output).shape;
     let maker = layers.iter().find(|layer| layer.output == graph.output);

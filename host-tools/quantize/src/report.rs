@@ -32,7 +32,8 @@ pub struct LayerReport {
 
 /// Signal and noise power of each int8 node's output, over some of the pictures, in decibels.
 ///
-/// `layers` are those of the int8 nodes; `formats` says in which unit each float tensor became int8.
+/// `layers` are those of the int8 nodes; `formats` says in which unit each float tensor became
+/// int8.
 pub(crate) fn measure_noise(
     float: &FloatGraph,
     int8: &Int8Graph,
@@ -52,8 +53,8 @@ pub(crate) fn measure_noise(
                 let format = formats[layer.output.0];
                 let pairs = reals[layer.output.0].iter().zip(&codes[node.output.0]);
                 pairs.fold([0.0, 0.0], |[signal, noise], (&real, &code)| {
-                    // The float tensor is not yet cut where the int8 tensor is on purpose: by a ReLU
-                    // that was moved before a pool, or far below any winning logit.
+                    // The float tensor is not yet cut where the int8 tensor is on purpose: by a
+                    // ReLU that was moved before a pool, or far below any winning logit.
                     let real = f64::from(real).max(format.floor) * format.unit;
                     let error = f64::from(dequantize(code, format.quantization)) - real;
                     [signal + real * real, noise + error * error]

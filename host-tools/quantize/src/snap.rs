@@ -38,8 +38,8 @@ pub(crate) fn snap(minimum: f32, x_scale: f32, y: Quantization) -> Option<Snappe
     None
 }
 
-/// Whether onnxruntime, tract and the device compute the same function of the accumulator, in whatever
-/// order they combine the scales.
+/// Whether onnxruntime, tract and the device compute the same function of the accumulator, in
+/// whatever order they combine the scales.
 pub(crate) fn agrees(x_scale: f32, w_scale: f32, y: Quantization) -> bool {
     let zero_point = y.zero_point;
     let factor = direct_factor(x_scale, w_scale, y.scale);
@@ -71,8 +71,8 @@ pub(crate) fn agrees(x_scale: f32, w_scale: f32, y: Quantization) -> bool {
         && staircase.matches(exact_largest)
 }
 
-/// Accumulators on both sides of where each threshold is about, those farthest from 0 first: there a
-/// wrong scale shows soonest, and most scales are wrong.
+/// Accumulators on both sides of where each threshold is about, those farthest from 0 first: there
+/// a wrong scale shows soonest, and most scales are wrong.
 fn near_thresholds(factor: f32, zero_point: i8) -> impl Iterator<Item = i32> {
     (-127..=127).flat_map(move |level| {
         let level = if zero_point > 0 { level } else { -level };

@@ -6,8 +6,8 @@ use rayon::prelude::{IntoParallelIterator, ParallelIterator};
 /// Bins of a histogram: eight to a code.
 const BINS: usize = 2048;
 
-/// The codes of logits reach this far below the weakest winner, in natural logarithms: a class there
-/// is 3,000 times less likely.
+/// The codes of logits reach this far below the weakest winner, in natural logarithms: a class
+/// there is 3,000 times less likely.
 const LOGIT_DEPTH: f64 = 8.0;
 
 /// Between which values a tensor moves.
