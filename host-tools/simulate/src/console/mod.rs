@@ -73,7 +73,7 @@ impl From<&message::Info<'_>> for Info {
 pub struct Inference {
     /// Int8 logits.
     pub logits: Vec<i8>,
-    /// CRC-32 of every layer's output, as [`crc32_of_map`] computes it; zeros if not asked for.
+    /// CRC-32 of every layer's output, as [`crc32_of_map`](crate::crc32_of_map) computes it; zeros if not asked for.
     pub layer_crcs: Vec<u32>,
     /// What every layer cost.
     pub layer_costs: Vec<u64>,
