@@ -3,7 +3,9 @@
 #![no_main]
 
 #[cfg(not(target_os = "none"))]
-compile_error!("build in the folder firmware/boards/nucleo-f446re, whose .cargo/config.toml names the target");
+compile_error!(
+    "build in the folder firmware/boards/nucleo-f446re, whose .cargo/config.toml names the target"
+);
 
 mod model;
 mod uart;
