@@ -3,7 +3,6 @@
 
 mod classify;
 mod evaluation;
-mod file;
 mod inference;
 mod model_file;
 mod outcome;

@@ -10,8 +10,8 @@
 //! include!(concat!(env!("OUT_DIR"), "/model.rs"));
 //! ```
 
-use crate::atomic_write::write_atomically;
 use crate::board::Board;
+use crate::emit::write_file;
 use crate::error::CompileError;
 use crate::{InstructionSet, Options, compile_file, emit, fit};
 use std::ffi::OsString;
@@ -65,7 +65,7 @@ fn write_model(model: &Path, board: &Board, out_dir: &Path) -> Result<(), Compil
     // A module of its own, since an included file cannot begin with documentation of its module.
     let network = out_dir.join("network.rs");
     let module = format!("#[path = {network:?}]\nmod network;\npub use network::Network;\n");
-    write_atomically(&out_dir.join("model.rs"), module.as_bytes())
+    write_file(&out_dir.join("model.rs"), module.as_bytes())
 }
 
 /// The target that cargo builds for decides, if there is one; it may differ from the board's own.

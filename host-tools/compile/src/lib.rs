@@ -9,7 +9,6 @@
 //! Depends on little, because it also runs in the build script of every board.
 #![forbid(unsafe_code)]
 
-mod atomic_write;
 mod board;
 pub mod build_script;
 mod call;

@@ -6,7 +6,6 @@
 use crate::catch_panic::catch_panic;
 use crate::error::SimulateError;
 use npyz::{AutoSerialize, NpyFile, Order, TypeChar, WriteOptions, WriterBuilder};
-use std::io::Write;
 use std::path::Path;
 use thumbnet_graph::onnx::{Element, Interface, Numbers, Port};
 
@@ -37,12 +36,7 @@ pub fn write_outputs(
     let failed = |source| SimulateError::File { path: path.to_owned(), source };
     let outputs: Vec<Numbers> = logits.iter().map(|row| interface.output_numbers(row)).collect();
     let bytes = encode(&outputs, &interface.output).map_err(failed)?;
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    let mut file =
-        tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(failed)?;
-    file.write_all(&bytes).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    thumbnet_files::write(path, &bytes).map_err(failed)
 }
 
 fn parse_inputs(bytes: &[u8], interface: &Interface) -> Result<Vec<Vec<i8>>, String> {

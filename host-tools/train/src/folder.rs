@@ -10,7 +10,7 @@ use crate::observer::EpochResult;
 use crate::plan::Plan;
 use crate::recipe::Recipe;
 use crate::tensors::{ReadTensors, Tensors};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 const RECIPE: &str = "model.toml";
@@ -82,15 +82,7 @@ impl Folder {
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), TrainError> {
         let path = self.path.join(name);
-        let write = || {
-            let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(&self.path)?;
-            // To the file itself: the temporary's name would only obscure the system's message.
-            file.as_file_mut().write_all(bytes)?;
-            file.as_file().sync_all()?;
-            file.persist(&path)?;
-            Ok(())
-        };
-        write().map_err(|source| self.write_error(path.clone(), source))
+        thumbnet_files::write(&path, bytes).map_err(|source| self.write_error(path.clone(), source))
     }
 
     fn write_error(&self, path: PathBuf, source: std::io::Error) -> TrainError {

@@ -1,6 +1,5 @@
 //! `thumbnet export`: a trained network as int8 ONNX.
 
-use crate::file;
 use crate::inference::count_correct;
 use crate::outcome::Outcome;
 use crate::report::{print_json, table, thousands};
@@ -105,7 +104,8 @@ impl Export {
         };
         let drop = (report.float_accuracy - report.int8_accuracy) * 100.0;
         if drop <= self.max_drop {
-            file::write(&file, &bytes)?;
+            thumbnet_files::write(&file, &bytes)
+                .with_context(|| format!("{} cannot be written", file.display()))?;
         }
         if self.json {
             print_json(&report)?

@@ -11,7 +11,6 @@ mod weights;
 
 pub(crate) use weights::weight_file_bytes;
 
-use crate::atomic_write::write_atomically;
 use crate::error::CompileError;
 use crate::names;
 use crate::program::Program;
@@ -60,9 +59,15 @@ impl Emitted {
     /// # Errors
     /// If a file cannot be written; then there is no half-written one.
     pub fn write_to(&self, dir: &Path) -> Result<(), CompileError> {
-        write_atomically(&dir.join(WEIGHTS_FILE), &self.weights)?;
-        write_atomically(&dir.join("network.rs"), self.rust.as_bytes())
+        write_file(&dir.join(WEIGHTS_FILE), &self.weights)?;
+        write_file(&dir.join("network.rs"), self.rust.as_bytes())
     }
+}
+
+/// Writes a file whole or not at all.
+pub(crate) fn write_file(path: &Path, contents: &[u8]) -> Result<(), CompileError> {
+    let failed = |source| CompileError::Io { path: path.into(), action: "write", source };
+    thumbnet_files::write(path, contents).map_err(failed)
 }
 
 /// Where the code comes from, and the table of layers, as documentation of the module.
