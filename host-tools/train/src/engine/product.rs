@@ -319,18 +319,29 @@ mod tests {
         }
     }
 
+    /// The instruction sets that this machine has.
+    fn instruction_sets() -> Vec<Arch> {
+        let mut sets = vec![Arch::Scalar, Arch::new()];
+        #[cfg(target_arch = "x86_64")]
+        sets.extend(pulp::x86::V3::try_new().map(Arch::V3));
+        sets
+    }
+
     #[test]
-    fn scalar_and_vector_registers_give_the_same_bits() {
+    fn every_instruction_set_gives_the_same_bits() {
         let mut random = Random::new(2, 0);
         for columns in [1, 3, 8, 10, 16, 17, 32, 64, 100] {
             for by_rows in [true, false] {
                 let product = product(13, columns, by_rows, true);
                 let (a, b) = (values::<f32>(&mut random, 400), values(&mut random, 4000));
-                let mut scalar: Vec<f32> = values(&mut random, 13 * (columns + 1));
-                let mut vector = scalar.clone();
-                product.run_on(Arch::Scalar, &a, &b, &mut scalar);
-                product.run(&a, &b, &mut vector);
-                assert_eq!(scalar, vector, "{product:?}");
+                let c: Vec<f32> = values(&mut random, 13 * (columns + 1));
+                let run = |set: Arch| {
+                    let mut c = c.clone();
+                    product.run_on(set, &a, &b, &mut c);
+                    c
+                };
+                let results: Vec<Vec<f32>> = instruction_sets().into_iter().map(run).collect();
+                assert!(results.iter().all(|result| *result == results[0]), "{product:?}");
             }
         }
     }

@@ -66,14 +66,18 @@ impl Conv2d {
         (input, gradient, sums)
     }
 
-    /// The picture within its border of zeros, which `target` already has.
-    fn pad<T: Real>(&self, picture: &[T], target: &mut [T]) {
+    /// The picture within its border of zeros, which `padded` already has; itself if there is no border.
+    fn framed<'a, T: Real>(&self, picture: &'a [T], padded: &'a mut [T]) -> &'a [T] {
+        if !self.is_padded() {
+            return picture;
+        }
         self.for_each_row(|at, padded_at, len| {
-            target[padded_at..][..len].copy_from_slice(&picture[at..][..len]);
+            padded[padded_at..][..len].copy_from_slice(&picture[at..][..len]);
         });
+        padded
     }
 
-    /// The inverse of `pad`.
+    /// The inverse of `framed`.
     fn crop<T: Real>(&self, padded: &[T], target: &mut [T]) {
         self.for_each_row(|at, padded_at, len| {
             target[at..][..len].copy_from_slice(&padded[padded_at..][..len]);
@@ -186,12 +190,7 @@ impl<T: Real> Layer<T> for Conv2d {
         for (index, (input, output)) in
             inputs.zip(pass.output.chunks_exact_mut(output_len)).enumerate()
         {
-            let input = if self.is_padded() {
-                self.pad(input, padded);
-                &*padded
-            } else {
-                input
-            };
+            let input = self.framed(input, padded);
             if let Some(pool) = &self.pool {
                 let sums = &mut sums[..self.sums.len()];
                 self.convolve(input, pass.weights, sums);
@@ -214,12 +213,7 @@ impl<T: Real> Layer<T> for Conv2d {
         padded.fill(T::ZERO);
         for index in 0..pass.pictures {
             let input = &pass.input[index * self.input.len()..][..self.input.len()];
-            let input = if self.is_padded() {
-                self.pad(input, padded);
-                &*padded
-            } else {
-                input
-            };
+            let input = self.framed(input, padded);
             let gradient = &pass.output_gradient[index * output_len..][..output_len];
             let gradient = if let Some(pool) = &self.pool {
                 let sums = &mut sums[..self.sums.len()];
