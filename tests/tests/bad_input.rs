@@ -60,7 +60,7 @@ fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) {
     std::fs::write(path, bytes).expect("the folder is writable");
 }
 
-/// A grey picture as PNG would be better, but the simplest format that is read is PNM.
+/// A grey picture of four pixels, in the simplest format that is read: PNM.
 fn picture(folder: &Path, name: &str) {
     write(folder, name, b"P5 2 2 255\n\x00\x80\xc0\xff");
 }

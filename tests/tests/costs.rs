@@ -11,7 +11,7 @@ use thumbnet_compile::{Board, Program, compile_file};
 use thumbnet_data::to_codes;
 use thumbnet_simulate::desktop::Simulator;
 use thumbnet_simulate::qemu::{self, Emulator};
-use thumbnet_simulate::{boards, elf};
+use thumbnet_simulate::{boards, crc32_of_map, elf};
 
 /// A hundredth of a cost may come and go, for example with an update of the compiler's backend.
 const TOLERANCE: f64 = 0.01;
@@ -116,28 +116,33 @@ fn measure(model: &ModelFile) -> Vec<Cost> {
     costs.push(("static_ram_bytes".to_owned(), sizes.ram_bytes()));
     costs.push(("arena_bytes".to_owned(), program.arena_bytes as u64));
     costs.push(("stack_bytes".to_owned(), inference.stack_bytes as u64));
-    costs.extend(correct(&program));
+    costs.extend(answers(&program));
     costs
 }
 
-/// Test pictures of the embedded set that are classified rightly, if these are the model's classes.
-fn correct(program: &Program) -> Option<Cost> {
-    if program.metadata.labels != small().dataset.classes {
-        return None;
-    }
+/// A checksum of what the model says to the test pictures of the embedded set, and how often it is right if these
+/// are its classes.
+fn answers(program: &Program) -> Vec<Cost> {
     let pictures = pictures(program);
     let mut simulator = <Simulator>::new(program);
-    let correct = (0..pictures.len()).filter(|&index| {
+    let (mut all, mut correct) = (Vec::new(), 0);
+    for index in 0..pictures.len() {
         let logits = simulator.run(&to_codes(pictures.picture(index)), &mut |_, _| {});
         let best = logits.iter().max();
-        logits.iter().position(|logit| Some(logit) == best) == Some(pictures.labels[index])
-    });
-    Some((format!("correct_of_{}", pictures.len()), correct.count() as u64))
+        let class = logits.iter().position(|logit| Some(logit) == best);
+        correct += u64::from(class == Some(pictures.labels[index]));
+        all.extend_from_slice(logits);
+    }
+    let mut answers = vec![("logits_crc32".to_owned(), crc32_of_map(&all).into())];
+    if program.metadata.labels == small().dataset.classes {
+        answers.push((format!("correct_of_{}", pictures.len()), correct));
+    }
+    answers
 }
 
 fn text(model: &ModelFile, costs: &[Cost]) -> String {
     let mut text = format!(
-        "# {} on {}: counted instructions, bytes of the bare image, measured stack.\n",
+        "# {} on {}: counted instructions, bytes of the bare image, measured stack, answers.\n",
         model.name,
         qemu::BOARD
     );
@@ -172,7 +177,7 @@ fn compare(costs: &[Cost], golden: &[Cost]) -> Vec<String> {
 
 fn difference(name: &str, value: u64, expected: u64) -> Option<String> {
     // Answers are exact, whatever they cost.
-    if name.starts_with("correct") {
+    if name.starts_with("correct") || name.starts_with("logits") {
         return (value != expected).then(|| format!("{name}: {value}, not {expected}"));
     }
     let counting_error = if name.starts_with("instructions") { COUNTING_ERROR } else { 0 };
