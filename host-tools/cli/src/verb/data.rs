@@ -18,8 +18,14 @@ pub(crate) enum Data {
     Get(Get),
 }
 
+const LIST_EXAMPLES: &str = "\
+Examples:
+  thumbnet data list
+  thumbnet data list --json";
+
 /// Arguments of `data list`.
 #[derive(Args)]
+#[command(after_help = LIST_EXAMPLES)]
 pub(crate) struct List {
     /// Print one JSON document instead of a table.
     #[arg(long)]

@@ -6,6 +6,7 @@ use crate::model_file::input_spec;
 use crate::outcome::Outcome;
 use crate::report::print_json;
 use crate::runner::Firmware;
+use anyhow::ensure;
 use serde::Serialize;
 use thumbnet_data::{RawPicture, to_codes};
 use thumbnet_simulate::desktop::Simulator;
@@ -36,6 +37,7 @@ pub(super) fn run(arguments: &Simulate) -> anyhow::Result<Outcome> {
     };
     let mut pictures = Vec::with_capacity(arguments.images.len());
     for file in &arguments.images {
+        ensure!(file.exists(), "{}: there is no such picture; check the path", file.display());
         let codes = to_codes(&RawPicture::read(file)?.prepare(&input)?);
         let (logits, different_layers) = match &mut firmware {
             None => (desktop.run(&codes, &mut |_, _| {}).to_vec(), None),
