@@ -76,7 +76,7 @@ fn convolution(timer: &mut Timer, name: &str, case: &Convolution, kind: Kind) ->
 
 fn dense(timer: &mut Timer, name: &str, inputs: usize, outputs: usize) -> u32 {
     let case = FullyConnected::new(4, inputs, outputs);
-    let weights = pack_dense(&case.weights, inputs).expect("small weights");
+    let weights = pack_dense(&case.weights, inputs).expect("symmetric weights mix");
     let layer = PackedDense { weights: &weights, bias: &case.bias, requantize: case.requantize() };
     let mut output = vec![0; outputs];
     let cost = timer.measure(|| Native::packed_dense(&layer, &case.codes, &mut output));

@@ -57,6 +57,14 @@ fn main() -> ! {
         let case = FullyConnected::new(seed, 1 + random.below(90), 1 + random.below(40));
         assert!(case.run::<Native>() == case.plain(), "dense {seed}: {case:?}");
     }
+    for inputs in [512, 513, 1600] {
+        for weights in [[127, 127], [-127, 127], [127, -127], [-127, -127]] {
+            for code in [-128, 127] {
+                let case = FullyConnected::extreme(inputs, weights, code);
+                assert!(case.run::<Native>() == case.plain(), "dense {inputs} {weights:?} {code}");
+            }
+        }
+    }
     hprintln!("dense layers match");
     for seed in 0..150 {
         let case = Depthwise::random(seed);

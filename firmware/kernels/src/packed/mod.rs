@@ -27,6 +27,7 @@ pub use deep_conv2d::{deep_conv2d, deep_kernel_exists, deep_scratch_bytes};
 pub(crate) use deep_conv2d::{
     fits as deep_fits, patch_size as deep_patch_size, words_of_four as deep_words_of_four,
 };
+pub(crate) use dense::RUN_STEPS as DENSE_RUN_STEPS;
 #[cfg(feature = "pack")]
 pub use dense::pack_dense;
 pub use dense::{PackedDense, dense as packed_dense};
@@ -70,11 +71,12 @@ pub(crate) fn mixes(a: &[i8], b: &[i8]) -> bool {
 }
 
 /// Packs filters, each of `filter_len` weights, into `words` words by `place(channel, index)`; `None`
-/// where a pair of channels does not [mix](mixes).
+/// where a pair of channels does not [mix](mixes) in some run of `run_len` weights, after which the kernel
+/// takes the sums apart.
 #[cfg(feature = "pack")]
 pub(crate) fn pack(
     weights: &[i8],
-    filter_len: usize,
+    [filter_len, run_len]: [usize; 2],
     words: usize,
     place: impl Fn(usize, usize) -> Place,
 ) -> Option<alloc::vec::Vec<i32>> {
@@ -82,7 +84,8 @@ pub(crate) fn pack(
     let filters: alloc::vec::Vec<&[i8]> = weights.chunks_exact(filter_len.max(1)).collect();
     for (pair, channels) in filters.chunks(2).enumerate() {
         let [a, b] = [channels.first()?, channels.get(1).copied().unwrap_or_default()];
-        if !mixes(a, b) {
+        let mut b_runs = b.chunks(run_len.max(1));
+        if !a.chunks(run_len.max(1)).all(|a| mixes(a, b_runs.next().unwrap_or_default())) {
             return None;
         }
         for (index, a) in a.iter().enumerate() {

@@ -191,20 +191,28 @@ pub struct FullyConnected {
 }
 
 impl FullyConnected {
-    /// Random constants for given sizes. Long filters get small weights, so that they mix.
+    /// Random constants for given sizes.
     pub fn new(seed: u64, inputs: usize, outputs: usize) -> Self {
         let mut random = Random::new(seed);
-        let mut weights = random.weights(inputs * outputs);
-        if inputs > 516 {
-            weights.iter_mut().for_each(|weight| *weight /= 4);
-        }
         Self {
-            weights,
+            weights: random.weights(inputs * outputs),
             bias: (0..outputs).map(|_| random.bias((inputs * 128 * 127) as u32)).collect(),
             multipliers: (0..outputs).map(|_| random.multiplier()).collect(),
             zero_point: random.code(),
             codes: (0..inputs).map(|_| random.code()).collect(),
         }
+    }
+
+    /// The largest sums that fit the mixed lanes: all weights `even` and `odd` by channel, all inputs `code`.
+    pub fn extreme(inputs: usize, [even, odd]: [i8; 2], code: i8) -> Self {
+        let outputs = 11; // a whole eight, a pair, and one with a lane to itself
+        let mut case = Self::new(7, inputs, outputs);
+        let filters = case.weights.chunks_mut(inputs).enumerate();
+        filters.for_each(|(channel, filter)| filter.fill([even, odd][channel % 2]));
+        case.codes.fill(code);
+        case.bias.fill(0);
+        case.multipliers.fill(20_000);
+        case
     }
 
     /// Its requantization.

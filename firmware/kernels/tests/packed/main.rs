@@ -90,6 +90,19 @@ fn random_dense_layers_match() {
 }
 
 #[test]
+fn the_largest_sums_of_dense_layers_of_any_length_are_exact() {
+    for inputs in [511, 512, 513, 527, 1024, 1600, 2047] {
+        for weights in [[127, 127], [-127, 127], [127, -127], [-127, -127]] {
+            for code in [-128, 127] {
+                check_dense(&FullyConnected::extreme(inputs, weights, code));
+            }
+        }
+        let mut random = cases::Random::new(inputs as u64);
+        check_dense(&FullyConnected::new(3, inputs, 1 + random.below(20)));
+    }
+}
+
+#[test]
 fn every_tail_of_inputs_and_outputs_matches() {
     for inputs in 1..=34 {
         for outputs in [1, 2, 7, 8, 9, 10, 15, 16, 17] {
@@ -122,8 +135,13 @@ fn every_tail_of_depthwise_channels_matches() {
 fn weights_that_are_not_exact_are_not_packed() {
     assert!(pack_dense(&[-1, -128], 1).is_none(), "a lane of -1 - 256 * 128 has no 16 bits");
     assert!(pack_dense(&[1, -128], 1).is_some());
-    assert!(pack_dense(&[127; 2 * 517], 517).is_none(), "517 * 127 * 128 > 2^23");
-    assert!(pack_dense(&[1; 2 * 5000], 5000).is_some());
+    assert!(pack_dense(&[127; 2 * 5000], 5000).is_some(), "512 * 127 * 128 < 2^23");
+    let inputs = 700;
+    let mut weights = vec![127; 2 * inputs];
+    weights[inputs..].fill(-128);
+    assert!(pack_dense(&weights, inputs).is_none(), "512 * 128 * 128 = 2^23");
+    weights[inputs + 3] = -127;
+    assert!(pack_dense(&weights, inputs).is_some(), "one less in the first run, few in the second");
     assert!(pack_deep(&[127; 2 * 9 * 64], &Window::square(3, 1), 64).is_none());
 }
 
