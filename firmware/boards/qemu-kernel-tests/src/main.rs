@@ -45,7 +45,7 @@ fn main() -> ! {
     instructions::match_their_models();
     instructions::fpu_matches_its_model();
     hprintln!("instructions match their models");
-    for kind in [Kind::Deep, Kind::Shallow] {
+    for kind in [Kind::Deep, Kind::Shallow, Kind::Winograd] {
         for seed in 0..150 {
             let case = Convolution::random(seed, kind);
             assert!(case.run::<Native>(kind) == case.plain(), "{kind:?} {seed}: {case:?}");
