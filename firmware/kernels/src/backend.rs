@@ -34,6 +34,16 @@ pub trait Backend {
         packed::shallow_conv2d(layer, input, scratch, output);
     }
 
+    /// 3 x 3 convolution in Winograd form, with transformed weights. See [`packed::winograd_conv2d()`].
+    fn winograd_conv2d<R: Requantize>(
+        layer: &PackedConv2d<'_, R>,
+        input: &[i8],
+        scratch: &mut [i8],
+        output: &mut [i8],
+    ) {
+        packed::winograd_conv2d(layer, input, scratch, output);
+    }
+
     /// Depthwise convolution. See [`portable::depthwise_conv2d()`].
     fn depthwise_conv2d<R: Requantize>(
         layer: &DepthwiseConv2d<'_, R>,
@@ -98,6 +108,15 @@ impl Backend for Armv7em {
         output: &mut [i8],
     ) {
         armv7em::shallow_conv2d(layer, input, scratch, output);
+    }
+
+    fn winograd_conv2d<R: Requantize>(
+        layer: &PackedConv2d<'_, R>,
+        input: &[i8],
+        scratch: &mut [i8],
+        output: &mut [i8],
+    ) {
+        armv7em::winograd_conv2d(layer, input, scratch, output);
     }
 
     fn depthwise_conv2d<R: Requantize>(

@@ -4,7 +4,7 @@
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
 use thumbnet_kernels::packed::{
     PackedConv2d, PackedDense, deep_kernel_exists, deep_scratch_bytes, shallow_kernel_exists,
-    shallow_scratch_bytes,
+    shallow_scratch_bytes, winograd_kernel_exists, winograd_scratch_bytes,
 };
 use thumbnet_kernels::portable::{Add, AveragePool2d, Conv2d, Dense, DepthwiseConv2d, MaxPool2d};
 use thumbnet_kernels::requantize::FixedPoint;
@@ -147,11 +147,21 @@ fn run_packed<B: Backend>(random: &mut Random) {
             bias: &bias,
             requantize,
         };
-        let mut scratch = vec![[0; 8]; random.below(200)];
+        let mut scratch = vec![[0; 8]; random.below(250)];
         let scratch = scratch.as_flattened_mut();
         let start = random.below(5).min(scratch.len()); // not aligned, as it should be
         B::deep_conv2d(&layer, &codes, &mut scratch[start..], &mut out);
         B::shallow_conv2d(&layer, &codes, &mut scratch[start..], &mut out);
+        // Sound more often with the only window that there is a kernel for.
+        let window = Window { padding: window.padding, ..Window::square(3, 1) };
+        let positions = window.positions(input.h, input.w);
+        let [h, w] = positions.and_then(|[h, w]| pool.positions(h, w)).unwrap_or([1, 1]);
+        let output = Shape { h, w, ..output };
+        let mut out = vec![0; random.len(&[h, w, output.c])];
+        let words = random.len(&[output.c.div_ceil(2), 16, input.c.div_ceil(8), 8]);
+        let weights = vec![0x7f81_0101; words];
+        let layer = PackedConv2d { window, output, weights: &weights, ..layer };
+        B::winograd_conv2d(&layer, &codes, &mut scratch[start..], &mut out);
     }
     let words = random.len(&[output.c.div_ceil(2), codes.len().div_ceil(16), 8]);
     let weights = vec![0x0101_0101; words];
@@ -181,6 +191,8 @@ fn no_question_about_a_kernel_panics() {
         shallow_kernel_exists(&window, &pool, input.c);
         deep_scratch_bytes(&window, &pool, input);
         shallow_scratch_bytes(&window, input);
+        winograd_kernel_exists(&window, &pool);
+        winograd_scratch_bytes(input);
         window.maps(input, output);
     }
 }

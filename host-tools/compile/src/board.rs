@@ -122,14 +122,28 @@ impl Board {
         })
     }
 
-    /// How programs for this board are compiled: as its manifest says, with weights packed for its core.
+    /// How programs for this board are compiled: as its manifest says, with weights packed for its core
+    /// and within its memories.
     pub fn options(&self) -> Options {
         let target = self.target.as_deref().unwrap_or_default();
         Options {
             instruction_set: InstructionSet::of_target(target),
             optimize: self.optimize,
+            flash_bytes: Some(self.flash_for_network()),
+            ram_bytes: Some(self.ram_for_network()),
             ..Options::default()
         }
+    }
+
+    /// Flash that is left for weights, biases, factors and names.
+    pub(crate) fn flash_for_network(&self) -> usize {
+        usize::try_from(self.flash.bytes).unwrap_or(usize::MAX).saturating_sub(self.code_bytes)
+    }
+
+    /// RAM that is left for activations and scratch memory.
+    pub(crate) fn ram_for_network(&self) -> usize {
+        let reserved = self.stack_bytes.saturating_add(self.data_bytes);
+        usize::try_from(self.ram.bytes).unwrap_or(usize::MAX).saturating_sub(reserved)
     }
 
     /// All boards among the folders of `boards_dir`, by name. A folder without a memory.x or without

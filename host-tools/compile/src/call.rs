@@ -106,6 +106,7 @@ impl Call {
             Self::Conv2d { .. } => "conv2d",
             Self::PackedConv2d { layout: PackedLayout::Deep, .. } => "deep_conv2d",
             Self::PackedConv2d { layout: PackedLayout::Shallow, .. } => "shallow_conv2d",
+            Self::PackedConv2d { layout: PackedLayout::Winograd, .. } => "winograd_conv2d",
             Self::DepthwiseConv2d { .. } => "depthwise_conv2d",
             Self::Dense { .. } => "dense",
             Self::PackedDense { .. } => "packed_dense",
@@ -173,6 +174,8 @@ pub enum PackedLayout {
     Deep,
     /// For few input channels.
     Shallow,
+    /// Transformed, for the Winograd form.
+    Winograd,
 }
 
 /// How accumulators become int8, with one factor a channel.

@@ -38,19 +38,10 @@ pub struct Budget {
 /// # Errors
 /// [`CompileError::FlashTooSmall`] or [`CompileError::RamTooSmall`] with the largest layer and the bytes missing.
 pub fn fit(program: &Program, board: &Board) -> Result<FitReport, CompileError> {
-    let left = |memory: u64, reserved: usize| {
-        usize::try_from(memory).unwrap_or(usize::MAX).saturating_sub(reserved)
-    };
     let report = FitReport {
         board: board.name.clone(),
-        flash: Budget {
-            need_bytes: weight_file_bytes(program) + name_bytes(program),
-            have_bytes: left(board.flash.bytes, board.code_bytes),
-        },
-        ram: Budget {
-            need_bytes: program.arena_bytes,
-            have_bytes: left(board.ram.bytes, board.stack_bytes.saturating_add(board.data_bytes)),
-        },
+        flash: Budget { need_bytes: flash_bytes(program), have_bytes: board.flash_for_network() },
+        ram: Budget { need_bytes: program.arena_bytes, have_bytes: board.ram_for_network() },
         code_bytes: board.code_bytes,
         stack_bytes: board.stack_bytes,
         data_bytes: board.data_bytes,
@@ -62,6 +53,11 @@ pub fn fit(program: &Program, board: &Board) -> Result<FitReport, CompileError> 
         return Err(CompileError::RamTooSmall(Box::new(ram_too_small(program, &report))));
     }
     Ok(report)
+}
+
+/// Flash that a program needs: weights, biases, factors and names.
+pub(crate) fn flash_bytes(program: &Program) -> usize {
+    weight_file_bytes(program) + name_bytes(program)
 }
 
 /// Names of the model, its classes and its layers, as the generated code has them.

@@ -1,7 +1,7 @@
 //! From an int8 network to firmware: choose kernels, prove their bounds, plan memory, write Rust and weights.
 //!
 //! ```text
-//! Int8Graph -validate-> -fuse-> groups of nodes -lower (fold), pack_weights-> kernel calls
+//! Int8Graph -validate-> -fuse-> groups of nodes -lower (fold), pack_weights, winograd-> kernel calls
 //! kernel calls -plan (pack)-> Program
 //! Program -emit-> Rust + weights        Program -fit-> does it fit this board?
 //! ```
@@ -28,6 +28,7 @@ mod plan;
 mod program;
 mod report;
 mod validate;
+mod winograd;
 
 pub use board::Board;
 pub use call::{Call, Factors, PackedLayout, Requantize};
@@ -54,9 +55,10 @@ pub fn compile(
 ) -> Result<Program, CompileError> {
     validate::validate(graph)?;
     let groups = fuse::group(graph, options.fuse);
-    let lower = |group| {
-        lower::lower(graph, group).map(|lowered| pack_weights::pack_weights(lowered, options))
-    };
-    let lowered = groups.iter().map(lower).collect::<Result<Vec<_>, _>>()?;
-    Ok(plan::plan(graph, lowered, digest))
+    let lower = |group| lower::lower(graph, group);
+    let plain = groups.iter().map(lower).collect::<Result<Vec<_>, _>>()?;
+    let pack = |lowered: &lower::Lowered| pack_weights::pack_weights(lowered.clone(), options);
+    let packed = plain.iter().map(pack).collect();
+    let plan = |lowered| plan::plan(graph, lowered, digest);
+    Ok(winograd::with_winograd(&plain, packed, options, plan))
 }

@@ -12,15 +12,22 @@ pub struct Options {
     pub instruction_set: InstructionSet,
     /// What to spend where a faster kernel costs memory.
     pub optimize: Optimize,
+    /// Flash that there is for weights, biases, factors and names; no limit if it is `None`. Faster kernels take
+    /// no more than this; a network that needs more even without them is compiled, and [`crate::fit()`] refuses it.
+    pub flash_bytes: Option<usize>,
+    /// RAM that there is for activations and scratch memory, likewise.
+    pub ram_bytes: Option<usize>,
 }
 
 impl Default for Options {
-    /// Fused, for any core, balanced.
+    /// Fused, for any core, balanced, without limits.
     fn default() -> Self {
         Self {
             fuse: true,
             instruction_set: InstructionSet::default(),
             optimize: Optimize::default(),
+            flash_bytes: None,
+            ram_bytes: None,
         }
     }
 }

@@ -6,9 +6,7 @@ use alloc::vec;
 use core::hint::black_box;
 use cortex_m_semihosting::hprintln;
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
-use thumbnet_kernels::packed::{
-    PackedDense, deep_scratch_bytes, pack_dense, shallow_scratch_bytes,
-};
+use thumbnet_kernels::packed::{PackedDense, pack_dense};
 use thumbnet_kernels::portable::MaxPool2d;
 use thumbnet_kernels::{Backend, Native};
 
@@ -22,10 +20,13 @@ pub fn of_the_seed_cnn() {
     let conv1 = convolution(&mut timer, "conv1 3x3 1->32 + pool", &conv1, Kind::Shallow);
     let conv2 = layer(2, Shape::new(13, 13, 32), 64, window, pool);
     let conv2 = convolution(&mut timer, "conv2 3x3 32->64 + pool", &conv2, Kind::Deep);
+    let winograd = layer(2, Shape::new(13, 13, 32), 64, window, pool);
+    let winograd = convolution(&mut timer, "conv2, Winograd", &winograd, Kind::Winograd);
     let dense1 = dense(&mut timer, "dense 1600->64", 1600, 64);
     let dense2 = dense(&mut timer, "dense 64->10", 64, 10);
     let sum = conv1 + conv2 + dense1 + dense2;
-    hprintln!("seed CNN: {} instructions", sum);
+    let at_speed = sum - conv2 + winograd;
+    hprintln!("seed CNN: {} instructions, {} with Winograd", sum, at_speed);
 
     let padding = Padding { top: 1, left: 1, bottom: 1, right: 1 };
     let same = Window { padding, ..window };
@@ -35,6 +36,7 @@ pub fn of_the_seed_cnn() {
     convolution(&mut timer, "conv 3x3 3->16 @32x32", &case, Kind::Shallow);
     let case = layer(5, Shape::new(32, 32, 16), 16, same, Window::UNIT);
     convolution(&mut timer, "conv 3x3 16->16 @32x32", &case, Kind::Deep);
+    convolution(&mut timer, "conv 3x3 16->16 @32x32, Winograd", &case, Kind::Winograd);
     depthwise(&mut timer, "depthwise 3x3 48x48x8", Shape::new(48, 48, 8), same);
     let half = Window { stride: [2, 2], ..same };
     depthwise(&mut timer, "depthwise 3x3 48x48x16, stride 2", Shape::new(48, 48, 16), half);
@@ -44,6 +46,8 @@ pub fn of_the_seed_cnn() {
     assert!(conv1 <= 400_000, "conv1 costs {conv1}");
     assert!(conv2 <= 1_800_000, "conv2 costs {conv2}");
     assert!(dense1 <= 130_000, "dense costs {dense1}");
+    assert!(winograd <= 1_000_000, "conv2 in Winograd form costs {winograd}");
+    assert!(at_speed <= 1_500_000, "the seed CNN at speed costs {at_speed}");
     assert!(sum <= 2_300_000, "the seed CNN costs {sum}");
 }
 
@@ -56,18 +60,11 @@ fn layer(seed: u64, input: Shape, oc: usize, window: Window, pool: Window) -> Co
 fn convolution(timer: &mut Timer, name: &str, case: &Convolution, kind: Kind) -> u32 {
     let weights = case.pack(kind);
     let layer = case.packed(&weights);
-    let bytes = match kind {
-        Kind::Deep => deep_scratch_bytes(&case.window, &case.pool, case.input),
-        Kind::Shallow => shallow_scratch_bytes(&case.window, case.input),
-    };
+    let bytes = case.scratch_bytes(kind);
     let mut scratch = vec![[0_i8; 8]; bytes / 8];
     let mut output = vec![0; layer.output.len()];
     let cost = timer.measure(|| {
-        let scratch = scratch.as_flattened_mut();
-        match kind {
-            Kind::Deep => Native::deep_conv2d(&layer, &case.codes, scratch, &mut output),
-            Kind::Shallow => Native::shallow_conv2d(&layer, &case.codes, scratch, &mut output),
-        }
+        kind.run::<Native>(&layer, &case.codes, scratch.as_flattened_mut(), &mut output);
     });
     assert!(output == case.plain(), "{name} differs");
     hprintln!("{}: {} instructions, {} bytes of scratch", name, cost, bytes);
@@ -76,7 +73,7 @@ fn convolution(timer: &mut Timer, name: &str, case: &Convolution, kind: Kind) ->
 
 fn dense(timer: &mut Timer, name: &str, inputs: usize, outputs: usize) -> u32 {
     let case = FullyConnected::new(4, inputs, outputs);
-    let weights = pack_dense(&case.weights, inputs).expect("small weights");
+    let weights = pack_dense(&case.weights, inputs).expect("symmetric weights mix");
     let layer = PackedDense { weights: &weights, bias: &case.bias, requantize: case.requantize() };
     let mut output = vec![0; outputs];
     let cost = timer.measure(|| Native::packed_dense(&layer, &case.codes, &mut output));

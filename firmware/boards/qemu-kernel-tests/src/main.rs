@@ -45,7 +45,7 @@ fn main() -> ! {
     instructions::match_their_models();
     instructions::fpu_matches_its_model();
     hprintln!("instructions match their models");
-    for kind in [Kind::Deep, Kind::Shallow] {
+    for kind in [Kind::Deep, Kind::Shallow, Kind::Winograd] {
         for seed in 0..150 {
             let case = Convolution::random(seed, kind);
             assert!(case.run::<Native>(kind) == case.plain(), "{kind:?} {seed}: {case:?}");
@@ -56,6 +56,14 @@ fn main() -> ! {
         let mut random = cases::Random::new(seed);
         let case = FullyConnected::new(seed, 1 + random.below(90), 1 + random.below(40));
         assert!(case.run::<Native>() == case.plain(), "dense {seed}: {case:?}");
+    }
+    for inputs in [512, 513, 1600] {
+        for weights in [[127, 127], [-127, 127], [127, -127], [-127, -127]] {
+            for code in [-128, 127] {
+                let case = FullyConnected::extreme(inputs, weights, code);
+                assert!(case.run::<Native>() == case.plain(), "dense {inputs} {weights:?} {code}");
+            }
+        }
     }
     hprintln!("dense layers match");
     for seed in 0..150 {

@@ -1,7 +1,7 @@
 //! Dense layer: eight outputs at a time, the rest by pairs.
 
 use crate::intrin::{dense_tile, smlad, sxtb16, sxtb16_ror8};
-use crate::packed::PackedDense;
+use crate::packed::{DENSE_RUN_STEPS as RUN_STEPS, PackedDense};
 use crate::requantize::Requantize;
 
 /// As [`crate::packed::packed_dense()`].
@@ -44,31 +44,45 @@ fn padded(tail: &[i8]) -> [i8; 16] {
 }
 
 fn tile_with_tail(input: &[i8], weights: &[[i32; 32]]) -> [i32; 8] {
-    let (whole, tail) = input.as_chunks::<16>();
-    let mut sums = dense_tile(whole, weights);
-    if !tail.is_empty() {
-        let last = weights.get(whole.len()..).unwrap_or_default();
-        for (sum, more) in sums.iter_mut().zip(dense_tile(&[padded(tail)], last)) {
-            *sum = sum.wrapping_add(more);
-        }
-    }
-    sums
+    in_runs(input, weights, dense_tile)
 }
 
 fn pair_with_tail(input: &[i8], weights: &[[i32; 8]]) -> [i32; 2] {
-    let (whole, tail) = input.as_chunks::<16>();
-    let last = [padded(tail)];
-    let last: &[_] = if tail.is_empty() { &[] } else { &last };
-    let steps = whole.iter().chain(last);
-    let [mut mixed, mut plain] = [0, 0];
-    for (step, weights) in steps.zip(weights) {
-        for (quad, words) in step.as_chunks::<4>().0.iter().zip(weights.as_chunks::<2>().0) {
-            let quad = u32::from_le_bytes(quad.map(|code| code as u8));
-            let [x02, x13] = [sxtb16(quad), sxtb16_ror8(quad)];
-            let [w02, w13] = words.map(|word| word as u32);
-            mixed = smlad(w13, x13, smlad(w02, x02, mixed));
-            plain = smlad(sxtb16(w13), x13, smlad(sxtb16(w02), x02, plain));
+    in_runs(input, weights, |steps, weights| {
+        let [mut mixed, mut plain] = [0, 0];
+        for (step, weights) in steps.iter().zip(weights) {
+            for (quad, words) in step.as_chunks::<4>().0.iter().zip(weights.as_chunks::<2>().0) {
+                let quad = u32::from_le_bytes(quad.map(|code| code as u8));
+                let [x02, x13] = [sxtb16(quad), sxtb16_ror8(quad)];
+                let [w02, w13] = words.map(|word| word as u32);
+                mixed = smlad(w13, x13, smlad(w02, x02, mixed));
+                plain = smlad(sxtb16(w13), x13, smlad(sxtb16(w02), x02, plain));
+            }
         }
+        [plain, mixed.wrapping_sub(plain) >> 8]
+    })
+}
+
+/// The sums of `tile` over runs of steps, each short enough to be exact, and over the tail.
+#[inline(always)]
+fn in_runs<const CHANNELS: usize, const WORDS: usize>(
+    input: &[i8],
+    weights: &[[i32; WORDS]],
+    tile: impl Fn(&[[i8; 16]], &[[i32; WORDS]]) -> [i32; CHANNELS],
+) -> [i32; CHANNELS] {
+    let (whole, tail) = input.as_chunks::<16>();
+    let mut runs = whole.chunks(RUN_STEPS).zip(weights.chunks(RUN_STEPS));
+    let mut sums = runs.next().map_or([0; CHANNELS], |(steps, weights)| tile(steps, weights));
+    let mut add = |more: [i32; CHANNELS]| {
+        for (sum, more) in sums.iter_mut().zip(more) {
+            *sum = sum.wrapping_add(more);
+        }
+    };
+    for (steps, weights) in runs {
+        add(tile(steps, weights));
     }
-    [plain, mixed.wrapping_sub(plain) >> 8]
+    if !tail.is_empty() {
+        add(tile(&[padded(tail)], weights.get(whole.len()..).unwrap_or_default()));
+    }
+    sums
 }

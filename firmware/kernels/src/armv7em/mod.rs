@@ -4,8 +4,10 @@ mod deep_conv2d;
 mod dense;
 mod depthwise_conv2d;
 mod shallow_conv2d;
+mod winograd_conv2d;
 
 pub use deep_conv2d::deep_conv2d;
 pub use dense::dense as packed_dense;
 pub use depthwise_conv2d::depthwise_conv2d;
 pub use shallow_conv2d::shallow_conv2d;
+pub use winograd_conv2d::winograd_conv2d;

@@ -13,6 +13,9 @@ mod gather;
 mod instructions;
 pub mod model;
 mod shallow_tile;
+mod winograd_inputs;
+mod winograd_outputs;
+mod winograd_tile;
 mod words;
 
 pub(crate) use deep_tile::{BLOCKS, Chunk, DeepTile, Sums as DeepSums, deep_tile};
@@ -22,4 +25,7 @@ pub(crate) use float_codes::float_codes;
 pub(crate) use gather::gather;
 pub use instructions::{smlad, smmlar, ssat8, sxtb16, sxtb16_ror8};
 pub(crate) use shallow_tile::{PAIRS, ShallowTile, Sums as ShallowSums, Taps, shallow_tile};
+pub(crate) use winograd_inputs::winograd_inputs;
+pub(crate) use winograd_outputs::winograd_outputs;
+pub(crate) use winograd_tile::{Products as WinogradProducts, winograd_tile};
 pub(crate) use words::{chunks_mut, halfwords_mut, taps_mut};

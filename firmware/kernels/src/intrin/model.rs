@@ -42,9 +42,25 @@ pub const fn ssat8(value: i32) -> i8 {
     }
 }
 
+/// Sums of the halfwords, wrapping (Arm ARM, SADD16).
+#[inline(always)]
+pub const fn sadd16(a: u32, b: u32) -> u32 {
+    let low = (a as u16).wrapping_add(b as u16);
+    let high = ((a >> 16) as u16).wrapping_add((b >> 16) as u16);
+    (high as u32) << 16 | low as u32
+}
+
+/// Differences of the halfwords, wrapping (Arm ARM, SSUB16).
+#[inline(always)]
+pub const fn ssub16(a: u32, b: u32) -> u32 {
+    let low = (a as u16).wrapping_sub(b as u16);
+    let high = ((a >> 16) as u16).wrapping_sub((b >> 16) as u16);
+    (high as u32) << 16 | low as u32
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{smlad, smmlar, ssat8, sxtb16, sxtb16_ror8};
+    use super::{sadd16, smlad, smmlar, ssat8, ssub16, sxtb16, sxtb16_ror8};
 
     #[test]
     fn smlad_multiplies_signed_halfwords() {
@@ -57,6 +73,12 @@ mod tests {
     fn sxtb16_extends_every_second_byte() {
         assert_eq!(sxtb16(0x11_80_22_7f), 0xff80_007f);
         assert_eq!(sxtb16_ror8(0x80_11_ff_22), 0xff80_ffff);
+    }
+
+    #[test]
+    fn halfwords_are_added_apart() {
+        assert_eq!(sadd16(0x7fff_ffff, 0x0001_0001), 0x8000_0000);
+        assert_eq!(ssub16(0x8000_0000, 0x0001_0001), 0x7fff_ffff);
     }
 
     #[test]

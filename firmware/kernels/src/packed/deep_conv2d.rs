@@ -113,7 +113,7 @@ const fn in_chunk(index: usize) -> Place {
 pub fn pack_deep(weights: &[i8], window: &Window, ic: usize) -> Option<alloc::vec::Vec<i32>> {
     let filter_len = window.taps() * ic;
     let oc = weights.len().checked_div(filter_len)?;
-    super::pack(weights, filter_len, words(window, ic, oc), |channel, index| {
+    super::pack(weights, [filter_len; 2], words(window, ic, oc), |channel, index| {
         let [tap, c] = [index / ic, index % ic];
         let Place { word, lane } = in_chunk(c % 8);
         Place { word: first_word(window, ic, channel, tap, c / 8) + word, lane }

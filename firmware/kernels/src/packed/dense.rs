@@ -20,6 +20,10 @@ pub struct PackedDense<'a, R> {
     pub requantize: R,
 }
 
+/// Steps of sixteen inputs after which a kernel takes the mixed sums apart. Over 512 inputs they are exact
+/// for all weights of -127..=127: `512 * 127 * 128 < 2^23`.
+pub(crate) const RUN_STEPS: usize = 32;
+
 impl<R> PackedDense<'_, R> {
     /// Whether the slices belong together; the kernels do nothing where they do not.
     pub fn describes(&self, input: &[i8], output: &[i8]) -> bool {
@@ -81,12 +85,12 @@ const fn in_quad(index: usize) -> Place {
     Place { word: index % 2, lane: index / 2 }
 }
 
-/// Packs `[oc, inputs]`; `None` where a pair of channels is not exact in mixed lanes (a filter of more
-/// than 516 inputs with large weights, or -128 among them): then the plain layer is to be used.
+/// Packs `[oc, inputs]`; `None` where a pair of channels is not exact in mixed lanes, which takes a weight
+/// of -128: then the plain layer is to be used.
 #[cfg(feature = "pack")]
 pub fn pack_dense(weights: &[i8], inputs: usize) -> Option<alloc::vec::Vec<i32>> {
     let outputs = weights.len().checked_div(inputs)?;
-    super::pack(weights, inputs, words(inputs, outputs)?, |channel, index| {
+    super::pack(weights, [inputs, 16 * RUN_STEPS], words(inputs, outputs)?, |channel, index| {
         let filter = Filter::of(inputs, outputs, channel);
         let Place { word, lane } = in_quad(index % 4);
         Place { word: filter.first_word + index / 4 * filter.words_a_quad + word, lane }

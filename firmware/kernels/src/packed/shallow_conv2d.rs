@@ -69,7 +69,7 @@ const fn place(filter_len: usize, channel: usize, index: usize) -> Place {
 pub fn pack_shallow(weights: &[i8], window: &Window, ic: usize) -> Option<alloc::vec::Vec<i32>> {
     let filter_len = window.taps() * ic;
     let oc = weights.len().checked_div(filter_len)?;
-    super::pack(weights, filter_len, words(filter_len, oc), |channel, index| {
+    super::pack(weights, [filter_len; 2], words(filter_len, oc), |channel, index| {
         place(filter_len, channel, index)
     })
 }

@@ -7,7 +7,8 @@ use thumbnet_kernels::Backend;
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
 use thumbnet_kernels::packed::{
     PackedConv2d, PackedDense, deep_kernel_exists, deep_scratch_bytes, pack_deep, pack_dense,
-    pack_shallow, shallow_kernel_exists, shallow_scratch_bytes,
+    pack_shallow, pack_winograd, shallow_kernel_exists, shallow_scratch_bytes,
+    winograd_kernel_exists, winograd_scratch_bytes,
 };
 use thumbnet_kernels::portable::{Conv2d, Dense, DepthwiseConv2d, conv2d, dense, depthwise_conv2d};
 use thumbnet_kernels::requantize::FixedPoint;
@@ -17,6 +18,24 @@ use thumbnet_kernels::requantize::FixedPoint;
 pub enum Kind {
     Deep,
     Shallow,
+    Winograd,
+}
+
+impl Kind {
+    /// Runs a backend's kernel.
+    pub fn run<B: Backend>(
+        self,
+        layer: &PackedConv2d<'_, FixedPoint<'_>>,
+        input: &[i8],
+        scratch: &mut [i8],
+        output: &mut [i8],
+    ) {
+        match self {
+            Self::Deep => B::deep_conv2d(layer, input, scratch, output),
+            Self::Shallow => B::shallow_conv2d(layer, input, scratch, output),
+            Self::Winograd => B::winograd_conv2d(layer, input, scratch, output),
+        }
+    }
 }
 
 /// A convolution that owns its constants.
@@ -66,28 +85,22 @@ impl Convolution {
                 Kind::Deep => {
                     ([1 + random.below(4), 1 + random.below(5)], 1 + random.below(20), [1, 1])
                 }
+                Kind::Winograd => ([3, 3], 1 + random.below(20), [1, 1]),
                 Kind::Shallow => {
-                    let windows = [
-                        ([2, 2], 1),
-                        ([3, 3], 1),
-                        ([3, 3], 2),
-                        ([5, 5], 1),
-                        ([3, 3], 3),
-                        ([3, 3], 4),
-                        ([10, 4], 1),
-                        ([7, 7], 1),
-                        ([5, 5], 3),
-                    ];
-                    let (kernel, ic) = windows[random.below(windows.len())];
+                    let squares = [(2, 1), (3, 1), (3, 2), (5, 1), (3, 3), (3, 4), (7, 1), (5, 3)];
+                    let (kernel, ic) = match squares.get(random.below(squares.len() + 1)) {
+                        Some(&(side, ic)) => ([side, side], ic),
+                        None => ([10, 4], 1),
+                    };
                     (kernel, ic, [1 + random.below(2), 1 + random.below(2)])
                 }
             };
-            let window = Window {
-                kernel,
-                stride: [1 + random.below(3), 1 + random.below(2)],
-                dilation,
-                padding: Padding { top, left, bottom, right },
+            let stride = match kind {
+                Kind::Winograd => [1, 1],
+                _ => [1 + random.below(3), 1 + random.below(2)],
             };
+            let window =
+                Window { kernel, stride, dilation, padding: Padding { top, left, bottom, right } };
             let pool = match random.below(3) {
                 0 => Window::UNIT,
                 1 => Window::square(2, 1 + random.below(3)),
@@ -97,6 +110,7 @@ impl Convolution {
             let exists = match kind {
                 Kind::Deep => deep_kernel_exists(&window, &pool),
                 Kind::Shallow => shallow_kernel_exists(&window, &pool, ic),
+                Kind::Winograd => winograd_kernel_exists(&window, &pool),
             };
             let positions = window.positions(input.h, input.w);
             if exists && positions.and_then(|[h, w]| pool.positions(h, w)).is_some() {
@@ -142,6 +156,7 @@ impl Convolution {
         match kind {
             Kind::Deep => pack_deep(&self.weights, &self.window, self.input.c),
             Kind::Shallow => pack_shallow(&self.weights, &self.window, self.input.c),
+            Kind::Winograd => pack_winograd(&self.weights, self.input.c),
         }
         .expect("these weights mix")
     }
@@ -165,18 +180,21 @@ impl Convolution {
         let weights = self.pack(kind);
         let layer = self.packed(&weights);
         let mut output = vec![0x55; layer.output.len()];
-        let bytes = match kind {
-            Kind::Deep => deep_scratch_bytes(&self.window, &self.pool, self.input),
-            Kind::Shallow => shallow_scratch_bytes(&self.window, self.input),
-        };
+        let bytes = self.scratch_bytes(kind);
         // Words, so that it is aligned; dirty, because an arena is.
         let mut scratch = vec![[0x7e_i8; 8]; bytes / 8];
         let scratch = scratch.as_flattened_mut();
-        match kind {
-            Kind::Deep => B::deep_conv2d(&layer, &self.codes, scratch, &mut output),
-            Kind::Shallow => B::shallow_conv2d(&layer, &self.codes, scratch, &mut output),
-        }
+        kind.run::<B>(&layer, &self.codes, scratch, &mut output);
         output
+    }
+
+    /// The scratch memory that the packed layer needs.
+    pub fn scratch_bytes(&self, kind: Kind) -> usize {
+        match kind {
+            Kind::Deep => deep_scratch_bytes(&self.window, &self.pool, self.input),
+            Kind::Shallow => shallow_scratch_bytes(&self.window, self.input),
+            Kind::Winograd => winograd_scratch_bytes(self.input),
+        }
     }
 }
 
@@ -191,20 +209,28 @@ pub struct FullyConnected {
 }
 
 impl FullyConnected {
-    /// Random constants for given sizes. Long filters get small weights, so that they mix.
+    /// Random constants for given sizes.
     pub fn new(seed: u64, inputs: usize, outputs: usize) -> Self {
         let mut random = Random::new(seed);
-        let mut weights = random.weights(inputs * outputs);
-        if inputs > 516 {
-            weights.iter_mut().for_each(|weight| *weight /= 4);
-        }
         Self {
-            weights,
+            weights: random.weights(inputs * outputs),
             bias: (0..outputs).map(|_| random.bias((inputs * 128 * 127) as u32)).collect(),
             multipliers: (0..outputs).map(|_| random.multiplier()).collect(),
             zero_point: random.code(),
             codes: (0..inputs).map(|_| random.code()).collect(),
         }
+    }
+
+    /// The largest sums that fit the mixed lanes: all weights `even` and `odd` by channel, all inputs `code`.
+    pub fn extreme(inputs: usize, [even, odd]: [i8; 2], code: i8) -> Self {
+        let outputs = 11; // a whole eight, a pair, and one with a lane to itself
+        let mut case = Self::new(7, inputs, outputs);
+        let filters = case.weights.chunks_mut(inputs).enumerate();
+        filters.for_each(|(channel, filter)| filter.fill([even, odd][channel % 2]));
+        case.codes.fill(code);
+        case.bias.fill(0);
+        case.multipliers.fill(20_000);
+        case
     }
 
     /// Its requantization.

@@ -8,8 +8,8 @@ mod cases;
 
 use cases::{Convolution, Depthwise, FullyConnected, Kind};
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
-use thumbnet_kernels::packed::{deep_scratch_bytes, pack_deep, pack_dense, shallow_scratch_bytes};
-use thumbnet_kernels::{Armv7em, Backend, Portable};
+use thumbnet_kernels::packed::{pack_deep, pack_dense, pack_winograd};
+use thumbnet_kernels::{Armv7em, Portable};
 
 fn check(case: &Convolution, kind: Kind) {
     let expected = case.plain();
@@ -34,6 +34,57 @@ fn random_deep_convolutions_match() {
 fn random_shallow_convolutions_match() {
     for seed in 0..400 {
         check(&Convolution::random(seed, Kind::Shallow), Kind::Shallow);
+    }
+}
+
+#[test]
+fn random_winograd_convolutions_match() {
+    for seed in 0..400 {
+        check(&Convolution::random(seed, Kind::Winograd), Kind::Winograd);
+    }
+}
+
+#[test]
+fn winograd_matches_at_every_size_and_tail() {
+    let padding = Padding { top: 1, left: 1, bottom: 1, right: 1 };
+    for pool in [Window::UNIT, Window::square(2, 2), Window::square(2, 1)] {
+        for size in 2..=9 {
+            let window = Window { padding, ..Window::square(3, 1) };
+            let shape = Shape::new(size, 11 - size, 5);
+            check(&Convolution::new(5, shape, 3, window, pool), Kind::Winograd);
+        }
+        for channels in 1..=17 {
+            let window = Window::square(3, 1);
+            let shape = Shape::new(5, 6, channels);
+            check(&Convolution::new(1, shape, 4, window, pool), Kind::Winograd);
+            let shape = Shape::new(5, 6, 8);
+            check(&Convolution::new(2, shape, channels, window, pool), Kind::Winograd);
+        }
+    }
+}
+
+#[test]
+fn the_largest_transformed_values_are_exact() {
+    // Signs as in the rows of the transformations make each of the 16 elements the largest in turn.
+    let rows = [[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]];
+    for (down, across) in (0..16).map(|element| (element / 4, element % 4)) {
+        for [positive, negative] in [[127, -128], [-128, 127]] {
+            let mut case =
+                Convolution::new(7, Shape::new(4, 4, 64), 2, Window::square(3, 1), Window::UNIT);
+            for (pixel, codes) in case.codes.chunks_mut(64).enumerate() {
+                let sign = rows[down][pixel / 4] * rows[across][pixel % 4];
+                codes.fill(if sign < 0 { negative } else { positive });
+            }
+            for (index, weight) in case.weights.iter_mut().enumerate() {
+                let tap = index / 64 % 9;
+                let odd = (tap / 3 == 1 && down == 2) != (tap % 3 == 1 && across == 2);
+                *weight = if odd != (index / 576 == 1) { 127 } else { -128 };
+            }
+            case.bias.fill(0);
+            case.multipliers.fill(50_000);
+            case.clamp = [-128, 127];
+            check(&case, Kind::Winograd);
+        }
     }
 }
 
@@ -90,6 +141,19 @@ fn random_dense_layers_match() {
 }
 
 #[test]
+fn the_largest_sums_of_dense_layers_of_any_length_are_exact() {
+    for inputs in [511, 512, 513, 527, 1024, 1600, 2047] {
+        for weights in [[127, 127], [-127, 127], [127, -127], [-127, -127]] {
+            for code in [-128, 127] {
+                check_dense(&FullyConnected::extreme(inputs, weights, code));
+            }
+        }
+        let mut random = cases::Random::new(inputs as u64);
+        check_dense(&FullyConnected::new(3, inputs, 1 + random.below(20)));
+    }
+}
+
+#[test]
 fn every_tail_of_inputs_and_outputs_matches() {
     for inputs in 1..=34 {
         for outputs in [1, 2, 7, 8, 9, 10, 15, 16, 17] {
@@ -122,28 +186,29 @@ fn every_tail_of_depthwise_channels_matches() {
 fn weights_that_are_not_exact_are_not_packed() {
     assert!(pack_dense(&[-1, -128], 1).is_none(), "a lane of -1 - 256 * 128 has no 16 bits");
     assert!(pack_dense(&[1, -128], 1).is_some());
-    assert!(pack_dense(&[127; 2 * 517], 517).is_none(), "517 * 127 * 128 > 2^23");
-    assert!(pack_dense(&[1; 2 * 5000], 5000).is_some());
+    assert!(pack_dense(&[127; 2 * 5000], 5000).is_some(), "512 * 127 * 128 < 2^23");
+    let inputs = 700;
+    let mut weights = vec![127; 2 * inputs];
+    weights[inputs..].fill(-128);
+    assert!(pack_dense(&weights, inputs).is_none(), "512 * 128 * 128 = 2^23");
+    weights[inputs + 3] = -127;
+    assert!(pack_dense(&weights, inputs).is_some(), "one less in the first run, few in the second");
     assert!(pack_deep(&[127; 2 * 9 * 64], &Window::square(3, 1), 64).is_none());
+    assert!(pack_winograd(&[-128; 9 * 3640], 3640).is_some(), "9 * 3640 * 128 * 128 < 2^29");
+    assert!(pack_winograd(&[-128; 9 * 3641], 3641).is_none(), "9 * 3641 * 128 * 128 > 2^29");
 }
 
 #[test]
 fn too_little_scratch_leaves_the_output_unwritten() {
-    let case = Convolution::new(1, Shape::new(6, 6, 9), 3, Window::square(3, 1), Window::UNIT);
-    let weights = case.pack(Kind::Deep);
-    let layer = case.packed(&weights);
-    let mut scratch = vec![0; deep_scratch_bytes(&case.window, &case.pool, case.input) - 1];
-    let mut output = vec![0x55; layer.output.len()];
-    Portable::deep_conv2d(&layer, &case.codes, &mut scratch, &mut output);
-    Armv7em::deep_conv2d(&layer, &case.codes, &mut scratch, &mut output);
-    assert!(output.iter().all(|code| *code == 0x55));
-
-    let case = Convolution::new(1, Shape::new(6, 6, 1), 3, Window::square(3, 1), Window::UNIT);
-    let weights = case.pack(Kind::Shallow);
-    let layer = case.packed(&weights);
-    let mut scratch = vec![0; shallow_scratch_bytes(&case.window, case.input) - 1];
-    let mut output = vec![0x55; layer.output.len()];
-    Portable::shallow_conv2d(&layer, &case.codes, &mut scratch, &mut output);
-    Armv7em::shallow_conv2d(&layer, &case.codes, &mut scratch, &mut output);
-    assert!(output.iter().all(|code| *code == 0x55));
+    for (kind, channels) in [(Kind::Deep, 9), (Kind::Shallow, 1), (Kind::Winograd, 9)] {
+        let input = Shape::new(6, 6, channels);
+        let case = Convolution::new(1, input, 3, Window::square(3, 1), Window::UNIT);
+        let weights = case.pack(kind);
+        let layer = case.packed(&weights);
+        let mut scratch = vec![0; case.scratch_bytes(kind) - 1];
+        let mut output = vec![0x55; layer.output.len()];
+        kind.run::<Portable>(&layer, &case.codes, &mut scratch, &mut output);
+        kind.run::<Armv7em>(&layer, &case.codes, &mut scratch, &mut output);
+        assert!(output.iter().all(|code| *code == 0x55), "{kind:?}");
+    }
 }

@@ -118,3 +118,33 @@ fn the_budget_is_exact_to_the_byte() {
     let message = fit(&packed, &board).expect_err("scratch does not fit").to_string();
     assert!(message.ends_with("or set optimize = \"size\" in the board's Cargo.toml"), "{message}");
 }
+
+#[test]
+fn the_winograd_form_is_taken_where_speed_counts_and_it_fits() {
+    let scratch = Scratch::new("the_winograd_form");
+    let mut board =
+        board(&scratch, "b", "stack_bytes = 1024\ncode_bytes = 2000\noptimize = \"speed\"", MEMORY);
+    board.target = Some("thumbv7em-none-eabihf".into());
+    let compiled = |board: &Board| {
+        let program = compile(&seed_cnn(), [0; 8], &board.options()).expect("it compiles");
+        let report = fit(&program, board).expect("it fits");
+        (program.steps[1].call.kernel(), report.flash.need_bytes, report.ram.need_bytes)
+    };
+    let (kernel, flash, ram) = compiled(&board);
+    // Input and output of conv2, four transformed tiles of 32 channels and their products.
+    assert_eq!((kernel, ram), ("winograd_conv2d", 5_408 + 1_600 + 4_608));
+
+    board.flash.bytes = flash as u64 + 2_000;
+    board.ram.bytes = ram as u64 + 1_024;
+    assert_eq!(compiled(&board), (kernel, flash, ram));
+    board.flash.bytes -= 1;
+    let direct = ("deep_conv2d", flash - (65_536 - 18_432), 5_408 + 1_600 + 1_024);
+    assert_eq!(compiled(&board), direct, "one byte of flash too few");
+    board.flash.bytes += 1;
+    board.ram.bytes -= 1;
+    assert_eq!(compiled(&board), direct, "one byte of RAM too few");
+
+    board.ram.bytes += 1;
+    board.optimize = Optimize::Balanced;
+    assert_eq!(compiled(&board), direct);
+}

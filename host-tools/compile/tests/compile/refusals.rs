@@ -119,7 +119,8 @@ proptest! {
         }
         let instruction_set =
             if packed { InstructionSet::Armv7em } else { InstructionSet::Portable };
-        let options = Options { fuse, instruction_set, optimize: Optimize::Speed };
+        let optimize = Optimize::Speed;
+        let options = Options { fuse, instruction_set, optimize, ..Options::default() };
         if let Ok(program) = compile(&graph, [0; 8], &options) {
             let _ = emit(&program);
         }

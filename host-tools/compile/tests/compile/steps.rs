@@ -169,3 +169,13 @@ fn small_weights_win_where_size_matters() {
     let program = compile(&seed_cnn(), [0; 8], &options(Optimize::Size)).expect("it compiles");
     assert_eq!(program, compile(&seed_cnn(), [0; 8], &Options::default()).expect("it compiles"));
 }
+
+#[test]
+fn dense_layers_are_packed_however_large_their_sums() {
+    let mut graph = Builder::new("m", Shape::new(5, 5, 64)).dense("dense", 4).build();
+    let Op::Conv2d(conv) = &mut graph.nodes[0].op else { unreachable!() };
+    conv.weights.values.fill(-127);
+    let options = Options { instruction_set: InstructionSet::Armv7em, ..Options::default() };
+    let program = compile(&graph, [0; 8], &options).expect("it compiles");
+    assert_eq!(program.steps[0].call.kernel(), "packed_dense");
+}

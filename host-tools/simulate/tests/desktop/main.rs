@@ -61,7 +61,8 @@ fn fusion_changes_no_byte() {
 /// Packed wherever there is a packed kernel.
 fn packed(graph: &Int8Graph, fuse: bool) -> Program {
     let instruction_set = InstructionSet::Armv7em;
-    let options = Options { fuse, instruction_set, optimize: Optimize::Speed };
+    let optimize = Optimize::Speed;
+    let options = Options { fuse, instruction_set, optimize, ..Options::default() };
     compile(graph, [0; 8], &options).expect("it is valid")
 }
 
