@@ -9,7 +9,7 @@ use thumbnet_simulate::SimulateError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReferenceError {
-    /// A file cannot be read or written.
+    /// The model cannot be read.
     #[error("{file}: {source}")]
     Io {
         /// The file.
@@ -62,7 +62,11 @@ pub enum ReferenceError {
         step: String,
     },
     /// A tensor has another shape than the compiled program gives it.
-    #[error("{file}: tensor '{tensor}' is {found:?} in the file, which does not hold [{}, {}, {}]; compile the file that is compared", expected.h, expected.w, expected.c)]
+    #[error(
+        "{file}: tensor '{tensor}' is {found:?} in the file, which does not hold [{}, {}, {}]; \
+         compile the file that is compared",
+        expected.h, expected.w, expected.c
+    )]
     Shape {
         /// The file.
         file: String,
@@ -85,17 +89,10 @@ pub enum ReferenceError {
         /// Values given.
         found: usize,
     },
-    /// A `.npy` file does not hold what is needed.
-    #[error("{file}: {reason}")]
-    Npy {
-        /// The file.
-        file: String,
-        /// What is wrong, and what to do.
-        reason: String,
-    },
-    /// The emulator's firmware has other layers than the program compiled here.
+    /// The emulator's firmware was not generated from the file as it was read, or not by this compiler.
     #[error(
-        "{file}: the firmware was built from another version of the compiler; build thumbnet anew"
+        "{file}: the firmware has another digest or other layers; leave the file alone meanwhile, \
+         and build thumbnet and firmware from the same sources"
     )]
     OtherFirmware {
         /// The model.
@@ -107,7 +104,7 @@ pub enum ReferenceError {
     /// Our compiler refuses the model.
     #[error(transparent)]
     Compile(Box<CompileError>),
-    /// The firmware cannot be built or run in the emulator.
+    /// The firmware cannot be built or run in the emulator, or an array cannot be read or written.
     #[error(transparent)]
     Simulate(Box<SimulateError>),
 }

@@ -15,7 +15,6 @@
 //! ```
 #![forbid(unsafe_code)]
 
-pub mod arrays;
 mod compare;
 mod error;
 mod guard;

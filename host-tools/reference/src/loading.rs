@@ -1,9 +1,10 @@
 //! From an ONNX file to a model of tract's: one input at batch 1, outputs where we want to look.
 
 use crate::error::ReferenceError;
-use crate::guard::{catch_panic, guard, one_line};
+use crate::guard::{guard, one_line};
 use crate::port::{Port, is_int8};
 use crate::tract::{Expose, Mode, OnnxFile};
+use thumbnet_simulate::catch_panic;
 use tract_onnx::prelude::{
     DatumType, Framework, InferenceFact, InferenceModel, InferenceModelExt, OutletId, TypedModel,
 };

@@ -4,7 +4,8 @@ use crate::error::ReferenceError;
 use crate::report::Exposed;
 use crate::tract::{Expose, Mode, OnnxFile, Tract};
 use std::path::Path;
-use thumbnet_graph::{Int8Graph, Quantization, onnx};
+use thumbnet_graph::onnx::{self, Interface};
+use thumbnet_graph::{Int8Graph, Quantization};
 
 /// An ONNX file and the network that our reader finds in it.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct Model {
     pub bytes: Vec<u8>,
     /// The network in it.
     pub graph: Int8Graph,
+    /// What the file itself takes and gives.
+    pub interface: Interface,
 }
 
 /// tract, ready to run the file in one way.
@@ -46,8 +49,8 @@ impl Model {
     /// # Errors
     /// If they are no model that Thumbnet understands.
     pub fn new(file: String, bytes: Vec<u8>) -> Result<Self, ReferenceError> {
-        let graph = onnx::read(&bytes, &file)?;
-        Ok(Self { file, bytes, graph })
+        let (graph, interface) = onnx::import(&bytes, &file)?;
+        Ok(Self { file, bytes, graph, interface })
     }
 
     /// Number format of the input codes.

@@ -1,19 +1,20 @@
-//! `run`: tensors in, logits out, by tract.
+//! `run`: tensors in, tensors out, by tract.
 
 use super::{Outcome, progress_bar};
 use clap::{Args, ValueEnum};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use std::path::PathBuf;
-use thumbnet_reference::{Exposed, Mode, Model, ReferenceError, arrays};
+use thumbnet_reference::{Exposed, Mode, Model, ReferenceError};
+use thumbnet_simulate::arrays;
 
 const EXAMPLES: &str = "\
 Examples:
-  thumbnet-reference run models/fashion/model.onnx --inputs x.npy -o logits.npy
-  thumbnet-reference run models/fashion/model.onnx --inputs x.npy -o logits.npy --mode decluttered
+  thumbnet-reference run models/fashion/model.onnx --inputs x.npy -o y.npy
+  thumbnet-reference run models/fashion/model.onnx --inputs x.npy -o y.npy --mode decluttered
 
-Inputs: one row a picture, (n, …), in the model's own layout or [h, w, c]. int8 values are input codes, uint8
-values are bytes of pictures (code = byte - 128), float32 values are reals (code = round(x / scale) + zero point).
-Outputs: int8 logits, (n, classes).";
+The arrays are those that the file's other runtimes take and give: first axis samples, then the shape and the type
+that the ONNX file declares. tract computes the int8 logits; a softmax behind them is computed as 'thumbnet run'
+computes it on every runtime, so that outputs can be compared with ==.";
 
 /// Run a model with tract on the rows of an .npy file.
 #[derive(Args)]
@@ -24,7 +25,7 @@ pub(crate) struct Run {
     /// The inputs, .npy.
     #[arg(long, value_name = "X.npy")]
     inputs: PathBuf,
-    /// Where the logits go, .npy.
+    /// Where the outputs go, .npy.
     #[arg(short, long, value_name = "Y.npy")]
     output: PathBuf,
     /// How far tract takes the model before running it.
@@ -48,9 +49,7 @@ impl Run {
             RunMode::Optimized => Mode::Optimized,
         };
         let tract = model.reference(mode, Exposed::Logits)?.tract;
-        let input = tract.input();
-        let rows =
-            arrays::read_inputs(&self.inputs, input.shape, input.layout, model.input_format())?;
+        let rows = arrays::read_inputs(&self.inputs, &model.interface)?;
         let bar = progress_bar(rows.len());
         let logits = rows.par_iter().map(|row| {
             let logits = tract.run(row)?.remove(0);
@@ -59,7 +58,7 @@ impl Run {
         });
         let logits: Vec<_> = logits.collect::<Result<_, ReferenceError>>()?;
         bar.finish_and_clear();
-        arrays::write_rows(&self.output, &logits)?;
+        arrays::write_outputs(&self.output, &model.interface, &logits)?;
         Ok(Outcome::Good)
     }
 }
