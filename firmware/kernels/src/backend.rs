@@ -3,7 +3,7 @@
 use crate::armv7em;
 use crate::packed::{self, PackedConv2d, PackedDense};
 use crate::portable;
-use crate::portable::{Add, AveragePool2d, Conv2d, Dense, DepthwiseConv2d, MaxPool2d};
+use crate::portable::{Add, AddFloat, AveragePool2d, Conv2d, Dense, DepthwiseConv2d, MaxPool2d};
 use crate::requantize::Requantize;
 
 /// The kernels of one instruction set. Defaults forward to [`portable`], the specification, so a
@@ -76,6 +76,11 @@ pub trait Backend {
     /// Residual add of two maps. See [`portable::add()`].
     fn add(layer: &Add, lhs: &[i8], rhs: &[i8], output: &mut [i8]) {
         portable::add(layer, lhs, rhs, output);
+    }
+
+    /// Residual add of two maps with any scales. See [`portable::add_float()`].
+    fn add_float(layer: &AddFloat, lhs: &[i8], rhs: &[i8], output: &mut [i8]) {
+        portable::add_float(layer, lhs, rhs, output);
     }
 }
 

@@ -6,7 +6,9 @@ use thumbnet_kernels::packed::{
     PackedConv2d, PackedDense, deep_kernel_exists, deep_scratch_bytes, shallow_kernel_exists,
     shallow_scratch_bytes, winograd_kernel_exists, winograd_scratch_bytes,
 };
-use thumbnet_kernels::portable::{Add, AveragePool2d, Conv2d, Dense, DepthwiseConv2d, MaxPool2d};
+use thumbnet_kernels::portable::{
+    Add, AddFloat, AveragePool2d, Conv2d, Dense, DepthwiseConv2d, MaxPool2d,
+};
 use thumbnet_kernels::requantize::FixedPoint;
 use thumbnet_kernels::{Armv7em, Backend, Portable};
 
@@ -113,6 +115,9 @@ fn run_everything<B: Backend>(seed: u64) -> bool {
         max: 127,
     };
     B::add(&add, &codes, &codes, &mut out);
+    let scales = [0; 3].map(|_| f32::from_bits((random.below(1 << 16) as u32) << 16));
+    let add = AddFloat { zero_points: [-128, 127, 0], scales, min: -128, max: 127 };
+    B::add_float(&add, &codes, &codes, &mut out);
 
     let channelwise = vec![1; random.len(&[window.kernel[0], window.kernel[1], input.c])];
     let output = Shape { c: input.c, ..output };

@@ -1,7 +1,7 @@
 //! What one step of a program calls: a kernel with its constants.
 
 use thumbnet_graph::{Shape, Window};
-use thumbnet_kernels::portable::Add;
+use thumbnet_kernels::portable::{Add, AddFloat};
 
 /// A kernel and its constants; fields as in the descriptor of the same name in `thumbnet_kernels`.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,8 +95,10 @@ pub enum Call {
         /// From accumulator to output; one factor.
         requantize: Requantize,
     },
-    /// Residual add.
+    /// Residual add by shifts.
     Add(Add),
+    /// Residual add of any scales.
+    AddFloat(AddFloat),
 }
 
 impl Call {
@@ -113,6 +115,7 @@ impl Call {
             Self::MaxPool2d { .. } => "max_pool2d",
             Self::AveragePool2d { .. } => "average_pool2d",
             Self::Add(_) => "add",
+            Self::AddFloat(_) => "add_float",
         }
     }
 
@@ -142,11 +145,14 @@ impl Call {
             | Self::DepthwiseConv2d { bias, .. }
             | Self::Dense { bias, .. }
             | Self::PackedDense { bias, .. } => bias,
-            Self::MaxPool2d { .. } | Self::AveragePool2d { .. } | Self::Add(_) => &[],
+            Self::MaxPool2d { .. }
+            | Self::AveragePool2d { .. }
+            | Self::Add(_)
+            | Self::AddFloat(_) => &[],
         }
     }
 
-    /// Its requantization; `None` where codes pass through or shifts do the work.
+    /// Its requantization; `None` where codes pass through, and for adds, which have scales of their own.
     pub fn requantize(&self) -> Option<&Requantize> {
         match self {
             Self::Conv2d { requantize, .. }
@@ -155,7 +161,7 @@ impl Call {
             | Self::Dense { requantize, .. }
             | Self::PackedDense { requantize, .. }
             | Self::AveragePool2d { requantize, .. } => Some(requantize),
-            Self::MaxPool2d { .. } | Self::Add(_) => None,
+            Self::MaxPool2d { .. } | Self::Add(_) | Self::AddFloat(_) => None,
         }
     }
 

@@ -47,7 +47,7 @@ pub struct LayerRow {
     pub scratch: Option<[usize; 2]>,
     /// Name of the kernel.
     pub kernel: &'static str,
-    /// `fixed`, `float`, `shift` (an add) or `none` (codes pass through).
+    /// `fixed`, `float`, `shift` (an add of powers of two) or `none` (codes pass through).
     pub requantization: &'static str,
 }
 
@@ -83,6 +83,7 @@ impl LayerRow {
             requantization: match &step.call {
                 Call::MaxPool2d { .. } => "none",
                 Call::Add(_) => "shift",
+                Call::AddFloat(_) => "float",
                 call => call.requantize().map_or("none", |requantize| requantize.factors.form()),
             },
         }
@@ -102,7 +103,7 @@ fn describe(call: &Call) -> String {
         Call::MaxPool2d { window, .. } => format!("MaxPool {}", size(window)),
         Call::AveragePool2d { window, .. } if *window == Window::UNIT => "Relu".into(),
         Call::AveragePool2d { window, .. } => format!("AveragePool {}", size(window)),
-        Call::Add(_) => "Add".into(),
+        Call::Add(_) | Call::AddFloat(_) => "Add".into(),
     }
 }
 

@@ -69,15 +69,13 @@ fn execute<B: Backend>(step: &Step, arena: &mut [i8]) {
                 None => passed::<B>(step, input, output),
             }
         }
+        [lhs, rhs] if lhs == rhs => {
+            let [both, output] = regions(arena, [lhs, step.output]);
+            added::<B>(step, both, both, output);
+        }
         [lhs, rhs] => {
-            let Call::Add(add) = &step.call else { unreachable!("only an add has two inputs") };
-            if lhs == rhs {
-                let [both, output] = regions(arena, [lhs, step.output]);
-                B::add(add, both, both, output);
-            } else {
-                let [lhs, rhs, output] = regions(arena, [lhs, rhs, step.output]);
-                B::add(add, lhs, rhs, output);
-            }
+            let [lhs, rhs, output] = regions(arena, [lhs, rhs, step.output]);
+            added::<B>(step, lhs, rhs, output);
         }
         _ => unreachable!("the compiler makes steps of one or two inputs"),
     }
@@ -154,7 +152,18 @@ fn scaled<B: Backend, R: requantize::Requantize>(
             let layer = AveragePool2d { input, output, window, input_zero_point, bias, requantize };
             B::average_pool2d(&layer, input_map, output_map);
         }
-        Call::MaxPool2d { .. } | Call::Add(_) => unreachable!("it does not requantize"),
+        Call::MaxPool2d { .. } | Call::Add(_) | Call::AddFloat(_) => {
+            unreachable!("it does not requantize")
+        }
+    }
+}
+
+/// A kernel of two maps.
+fn added<B: Backend>(step: &Step, lhs: &[i8], rhs: &[i8], output: &mut [i8]) {
+    match &step.call {
+        Call::Add(add) => B::add(add, lhs, rhs, output),
+        Call::AddFloat(add) => B::add_float(add, lhs, rhs, output),
+        _ => unreachable!("only an add has two inputs"),
     }
 }
 

@@ -3,7 +3,8 @@
 /// `clamp(((lhs - lz) << ls) + ((rhs - rz) << rs), rounded half to even by `output_shift`, + oz)`.
 ///
 /// With power-of-two scales both operands become integers on the finer of the two grids, and the
-/// division by the output scale is a shift: the float arithmetic of ONNX, without a float.
+/// division by the output scale is a shift: the float arithmetic of ONNX, without a float. For other
+/// scales there is [`AddFloat`](super::AddFloat).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Add {
     /// Codes of real 0: left, right, output.

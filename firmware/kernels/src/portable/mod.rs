@@ -1,6 +1,7 @@
 //! The specification: every kernel in plain safe Rust, readable first.
 
 mod add;
+mod add_float;
 mod average_pool2d;
 mod conv2d;
 mod dense;
@@ -9,6 +10,7 @@ mod inner_product;
 mod max_pool2d;
 
 pub use add::{Add, add};
+pub use add_float::{AddFloat, add_float};
 pub use average_pool2d::{AveragePool2d, average_pool2d};
 pub(crate) use conv2d::conv2d_channels;
 pub use conv2d::{Conv2d, conv2d};

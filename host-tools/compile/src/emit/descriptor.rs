@@ -6,7 +6,7 @@ use crate::call::{Call, Factors, Requantize};
 use crate::names;
 use crate::program::{Program, Step};
 use crate::report::LayerRow;
-use thumbnet_kernels::portable::Add;
+use thumbnet_kernels::portable::{Add, AddFloat};
 
 /// One documented `const LAYER_i` a step.
 pub(super) fn constants(program: &Program, layout: &Layout) -> String {
@@ -43,6 +43,7 @@ pub(super) fn type_name(call: &Call) -> &'static str {
         Call::MaxPool2d { .. } => "MaxPool2d",
         Call::AveragePool2d { .. } => "AveragePool2d",
         Call::Add(_) => "Add",
+        Call::AddFloat(_) => "AddFloat",
     }
 }
 
@@ -92,6 +93,7 @@ fn fields(step: &Step, places: Places) -> String {
             ("bias", bias.to_string()),
         ],
         Call::Add(add) => add_fields(add),
+        Call::AddFloat(add) => add_float_fields(add),
     };
     let mut text = lines(1, &fields);
     text.push_str(&constant_fields(&step.call, places));
@@ -103,6 +105,16 @@ fn add_fields(add: &Add) -> Vec<(&'static str, String)> {
         ("zero_points", format!("{:?}", add.zero_points)),
         ("shifts", format!("{:?}", add.shifts)),
         ("output_shift", add.output_shift.to_string()),
+        ("min", add.min.to_string()),
+        ("max", add.max.to_string()),
+    ]
+}
+
+fn add_float_fields(add: &AddFloat) -> Vec<(&'static str, String)> {
+    vec![
+        ("zero_points", format!("{:?}", add.zero_points)),
+        // The shortest decimals that read back as the same f32.
+        ("scales", format!("{:?}", add.scales)),
         ("min", add.min.to_string()),
         ("max", add.max.to_string()),
     ]

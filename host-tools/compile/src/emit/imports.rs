@@ -34,11 +34,14 @@ fn import(module: &str, items: &[&str]) -> String {
     }
 }
 
-/// A list on one line where it fits in 100 columns, else filled lines, as rustfmt does it.
+/// The longest line that rustfmt leaves a list of imports in: two short of its 100 columns.
+const MOST_COLUMNS: usize = 98;
+
+/// A list on one line where it fits, else filled lines, as rustfmt does it.
 fn import_list(module: &str, items: &[&str]) -> String {
-    let line = format!("use thumbnet_kernels::{module}::{{{}}};\n", items.join(", "));
-    if line.len() <= 101 {
-        return line;
+    let line = format!("use thumbnet_kernels::{module}::{{{}}};", items.join(", "));
+    if line.len() <= MOST_COLUMNS {
+        return line + "\n";
     }
     format!("use thumbnet_kernels::{module}::{{\n    {},\n}};\n", items.join(", "))
 }
@@ -79,7 +82,7 @@ fn windows(call: &Call) -> Vec<Window> {
         Call::DepthwiseConv2d { window, .. }
         | Call::MaxPool2d { window, .. }
         | Call::AveragePool2d { window, .. } => vec![*window],
-        Call::Dense { .. } | Call::PackedDense { .. } | Call::Add(_) => vec![],
+        Call::Dense { .. } | Call::PackedDense { .. } | Call::Add(_) | Call::AddFloat(_) => vec![],
     }
 }
 

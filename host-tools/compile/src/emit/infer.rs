@@ -82,8 +82,8 @@ fn preprocessing(program: &Program) -> String {
 fn call(index: usize, step: &Step) -> String {
     let regions = distinct_regions(step);
     let (names, arguments) = match (&step.call, regions.len()) {
-        (Call::Add(_), 2) => ("both, output", "both, both, output"),
-        (Call::Add(_), _) => ("lhs, rhs, output", "lhs, rhs, output"),
+        (Call::Add(_) | Call::AddFloat(_), 2) => ("both, output", "both, both, output"),
+        (Call::Add(_) | Call::AddFloat(_), _) => ("lhs, rhs, output", "lhs, rhs, output"),
         (Call::PackedConv2d { .. }, _) => ("input, scratch, output", "input, scratch, output"),
         _ => ("input, output", "input, output"),
     };

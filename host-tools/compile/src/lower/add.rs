@@ -1,40 +1,48 @@
-//! The residual add: integer shifts, proved equal to ONNX's float formula on all 65,536 pairs of codes.
+//! The residual add: in f32, as ONNX defines it; by integer shifts where they are proved to give the same
+//! for all 65,536 pairs of codes.
 
 use super::Site;
 use crate::call::Call;
 use crate::error::CompileError;
-use thumbnet_graph::Quantization;
-use thumbnet_kernels::portable::{self, Add};
+use thumbnet_kernels::portable::{self, Add, AddFloat};
 
 /// Largest left shift of the kernel.
 const MAX_SHIFT: i32 = 16;
 /// Largest right shift of the kernel.
 const MAX_OUTPUT_SHIFT: i32 = 24;
 
-/// The add of `site`, if its scales are powers of two apart and ONNX gives the same bytes.
+/// The add of `site`, by shifts if they give the same bytes as f32.
 pub(super) fn lower(site: &Site<'_>) -> Result<Call, CompileError> {
     let [lhs, rhs] = [0, 1].map(|index| site.format(site.head.inputs[index]));
     let output = site.format(site.output());
-    let Some(shifts) = shifts(lhs.scale, rhs.scale, output.scale) else {
-        return site.unsupported(
-            "the scales of its inputs and its output are not powers of two apart",
-            "quantize the three tensors with power-of-two scales",
-        );
-    };
-    let add = Add {
+    let float = AddFloat {
         zero_points: [lhs.zero_point, rhs.zero_point, output.zero_point],
-        shifts: shifts.inputs,
-        output_shift: shifts.output,
+        scales: [lhs.scale, rhs.scale, output.scale],
         min: site.min(),
         max: i8::MAX,
     };
-    if !equals_onnx(&add, lhs, rhs, output) {
+    if !(255.0 * lhs.scale + 255.0 * rhs.scale).is_finite() {
         return site.unsupported(
-            "rounding of its sum depends on the order of float operations",
-            "quantize the three tensors with power-of-two scales",
+            "the sum of its inputs may exceed the largest f32",
+            "quantize the two tensors with smaller scales",
         );
     }
-    Ok(Call::Add(add))
+    Ok(by_shifts(&float).map_or(Call::AddFloat(float), Call::Add))
+}
+
+/// The same add in integers; `None` if the scales are not powers of two apart, or f32 breaks a tie that the
+/// integers see.
+fn by_shifts(float: &AddFloat) -> Option<Add> {
+    let [lhs, rhs, output] = float.scales;
+    let shifts = shifts(lhs, rhs, output)?;
+    let add = Add {
+        zero_points: float.zero_points,
+        shifts: shifts.inputs,
+        output_shift: shifts.output,
+        min: float.min,
+        max: float.max,
+    };
+    is_equal(&add, float).then_some(add)
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -63,21 +71,14 @@ fn exponent(numerator: f32, denominator: f32) -> Option<i32> {
     power_of_two.then(|| (bits >> 52) as i32 - 1023)
 }
 
-/// Whether the kernel gives ONNX's bytes for every pair of codes:
-/// `saturate8(rne(f32(f32(l) + f32(r)) / y_scale)) + y_zero_point)`, all in f32, clamped as the kernel does.
-fn equals_onnx(add: &Add, lhs: Quantization, rhs: Quantization, output: Quantization) -> bool {
+/// Whether both kernels give the same code for every pair of codes.
+fn is_equal(add: &Add, float: &AddFloat) -> bool {
     let codes: Vec<i8> = (i8::MIN..=i8::MAX).collect();
-    let mut sums = vec![0; codes.len()];
-    let real = |code: i8, format: Quantization| {
-        (i32::from(code) - i32::from(format.zero_point)) as f32 * format.scale
-    };
+    let [mut sums, mut float_sums] = [vec![0; codes.len()], vec![0; codes.len()]];
     codes.iter().all(|left| {
         portable::add(add, &[*left; 256], &codes, &mut sums);
-        codes.iter().zip(&sums).all(|(right, sum)| {
-            let steps = (real(*left, lhs) + real(*right, rhs)) / output.scale;
-            let code = steps.round_ties_even() + f32::from(output.zero_point);
-            *sum == (code as i8).clamp(add.min, add.max)
-        })
+        portable::add_float(float, &[*left; 256], &codes, &mut float_sums);
+        sums == float_sums
     })
 }
 

@@ -2,7 +2,7 @@
 
 use crate::samples::{Builder, HIDDEN, every_kind};
 use proptest::prelude::{any, proptest};
-use thumbnet_compile::{CompileError, InstructionSet, Optimize, Options, compile, emit};
+use thumbnet_compile::{CompileError, InstructionSet, LayerRow, Optimize, Options, compile, emit};
 use thumbnet_graph::{Int8Graph, Op, Quantization, Shape, TensorId, Window};
 
 fn refusal(graph: &Int8Graph) -> String {
@@ -71,25 +71,35 @@ fn what_may_overflow_names_node_and_channel() {
     assert_refused(factor, "node conv (Conv): the input's scale times a weight scale");
 }
 
+/// The requantization of an add of three scales, or why it is refused.
+fn add_of(lhs: f32, rhs: f32, output: f32) -> Result<&'static str, String> {
+    let shape = Shape::new(2, 2, 1);
+    let format = |scale| Quantization { scale, zero_point: 1 };
+    let mut graph = Builder::new("m", shape)
+        .push("one", Op::AveragePool2d(Window::UNIT), shape, format(rhs))
+        .join("sum", Op::Add, vec![TensorId(0), TensorId(1)], shape, format(output))
+        .build();
+    graph.tensors[0].format = format(lhs);
+    let program =
+        compile(&graph, [0; 8], &Options::default()).map_err(|error| error.to_string())?;
+    Ok(LayerRow::of(&program.steps[1]).requantization)
+}
+
 #[test]
-fn an_add_is_refused_unless_every_pair_gives_onnx_bytes() {
-    let add = |lhs: f32, rhs: f32, output: f32| {
-        let shape = Shape::new(2, 2, 1);
-        let format = |scale| Quantization { scale, zero_point: 1 };
-        let mut graph = Builder::new("m", shape)
-            .push("one", Op::AveragePool2d(Window::UNIT), shape, format(rhs))
-            .join("sum", Op::Add, vec![TensorId(0), TensorId(1)], shape, format(output))
-            .build();
-        graph.tensors[0].format = format(lhs);
-        compile(&graph, [0; 8], &Options::default()).map(|_| ()).map_err(|error| error.to_string())
-    };
-    assert_eq!(add(0.25, 0.5, 1.0), Ok(()));
-    assert_eq!(add(0.5, 0.5, 0.25), Ok(()));
-    let message = add(0.3, 0.5, 1.0).expect_err("no power of two apart");
-    assert!(message.contains("node sum (Add): the scales"), "{message}");
+fn an_add_is_by_shifts_only_if_every_pair_gives_onnx_bytes() {
+    assert_eq!(add_of(0.25, 0.5, 1.0), Ok("shift"));
+    assert_eq!(add_of(0.5, 0.5, 0.25), Ok("shift"));
+    assert_eq!(add_of(0.3, 0.5, 1.0), Ok("float"), "no power of two apart");
     // Halves of 0.1 are ties that float arithmetic may break either way.
-    let message = add(0.05, 0.05, 0.1).expect_err("not exact in f32");
-    assert!(message.contains("rounding"), "{message}");
+    assert_eq!(add_of(0.05, 0.05, 0.1), Ok("float"), "not exact in f32");
+    assert_eq!(add_of(0.5, 0.5, f32::MIN_POSITIVE), Ok("float"), "no shift is that long");
+}
+
+#[test]
+fn an_add_beyond_f32_is_refused() {
+    let huge = f32::MAX / 300.0;
+    let message = add_of(huge, huge, huge).expect_err("510 times the scale is infinite");
+    assert!(message.contains("node sum (Add): the sum of its inputs"), "{message}");
 }
 
 #[test]

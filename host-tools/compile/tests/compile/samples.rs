@@ -137,7 +137,7 @@ pub fn seed_cnn() -> Int8Graph {
     graph
 }
 
-/// One node of every kind, with padding, strides, dilation, groups, shifts, and both requantization forms.
+/// One node of every kind, with padding, strides, dilation, groups, both kinds of add, and both requantization forms.
 pub fn every_kind() -> Int8Graph {
     let padded = Window {
         padding: thumbnet_graph::Padding { top: 1, left: 0, bottom: 1, right: 2 },
@@ -156,7 +156,8 @@ pub fn every_kind() -> Int8Graph {
     let sum = Quantization { scale: 0.5, zero_point: -7 };
     let both = one.join("twice", Op::Add, vec![last, last], shape, sum);
     let twice = both.graph.output;
-    let mixed = both.join("mixed", Op::Add, vec![twice, last], shape, sum);
+    let any = Quantization { scale: 0.3, zero_point: 11 };
+    let mixed = both.join("mixed", Op::Add, vec![twice, last], shape, any);
     let window = Window { kernel: [shape.h, shape.w], ..Window::UNIT };
     mixed.average_pool("mean", window).dense("logits", 3).build()
 }

@@ -45,7 +45,7 @@ fn every_kind_of_node_gets_its_kernel() {
         "max_pool2d",
         "average_pool2d",
         "add",
-        "add",
+        "add_float",
         "average_pool2d",
         "dense",
     ];
@@ -58,7 +58,7 @@ fn every_kind_of_node_gets_its_kernel() {
         "max_pool2d",
         "average_pool2d",
         "add",
-        "add",
+        "add_float",
         "average_pool2d",
         "dense",
     ];

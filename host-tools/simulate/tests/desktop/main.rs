@@ -1,5 +1,6 @@
 //! The desktop interpreter against an independent reading of ONNX, and against the generated code.
 
+mod foreign;
 mod generated;
 mod oracle;
 mod random;
@@ -64,6 +65,18 @@ fn packed(graph: &Int8Graph, fuse: bool) -> Program {
     let optimize = Optimize::Speed;
     let options = Options { fuse, instruction_set, optimize, ..Options::default() };
     compile(graph, [0; 8], &options).expect("it is valid")
+}
+
+#[test]
+fn the_networks_add_in_both_forms() {
+    let kernels: Vec<&str> = (0..NETWORKS)
+        .flat_map(|seed| compiled(&Random::new(seed).network(), true).steps)
+        .map(|step| step.call.kernel())
+        .collect();
+    for form in ["add", "add_float"] {
+        let count = kernels.iter().filter(|kernel| **kernel == form).count();
+        assert!(count >= 30, "{form}: only {count} of {NETWORKS} networks' steps");
+    }
 }
 
 #[test]

@@ -73,7 +73,7 @@ impl Random {
         let last = graph.output;
         let Tensor { shape, format, .. } = graph.tensor(last).clone();
         let other = self.partner(graph);
-        let (op, inputs, shape, format) = match self.within(0, 12) {
+        let (op, inputs, shape, format) = match self.within(0, 13) {
             0..=4 => {
                 let (conv, shape) = self.conv(shape);
                 (Op::Conv2d(conv), vec![last], shape, self.format())
@@ -89,7 +89,12 @@ impl Random {
                 (Op::AveragePool2d(window), vec![last], Shape::new(h, w, shape.c), self.format())
             }
             9..=11 => (Op::Relu, vec![last], shape, format),
-            _ => (Op::Add, vec![last, other], shape, self.shifted(graph, [last, other])),
+            _ => {
+                let shifted = self.one_in(2);
+                let format =
+                    if shifted { self.shifted(graph, [last, other]) } else { self.format() };
+                (Op::Add, vec![last, other], shape, format)
+            }
         };
         let name = format!("t{}", index + 1);
         let output = graph.add_tensor(Tensor { name: name.clone(), shape, format });
@@ -97,7 +102,7 @@ impl Random {
         graph.output = output;
     }
 
-    /// A tensor that can be added to the last one: of its shape, a power of two of its scale.
+    /// A tensor that can be added to the last one: of its shape.
     fn partner(&mut self, graph: &Int8Graph) -> TensorId {
         let last = graph.tensor(graph.output);
         let fits = |tensor: &Tensor<Quantization>| tensor.shape == last.shape;

@@ -8,7 +8,7 @@ use thumbnet_graph::{
 const INPUT: Quantization = Quantization { scale: 1.0 / 255.0, zero_point: -128 };
 const HIDDEN: Quantization = Quantization { scale: 0.0625, zero_point: -128 };
 
-/// Two convolutions, both pools, a depthwise convolution, a residual add, a dense layer, on 20 x 20 grey pictures.
+/// Two convolutions, both pools, a depthwise convolution, residual adds by shifts and in f32, a dense layer, on 20 x 20 grey pictures.
 pub fn small() -> Int8Graph {
     let mut grower = Grower::new("small", Shape::new(20, 20, 1));
     let (three, two) = (Window::square(3, 1), Window::square(2, 2));
@@ -17,6 +17,9 @@ pub fn small() -> Int8Graph {
     let before = grower.graph.output;
     grower.conv("conv2", Window::square(1, 1), 8, 1);
     grower.push("add", Op::Add, vec![before, grower.graph.output], grower.shape());
+    grower.push("add_float", Op::Add, vec![before, grower.graph.output], grower.shape());
+    let sum = grower.graph.output;
+    grower.graph.tensors[sum.0].format.scale = 0.1; // no power of two away from the others
     grower.conv("depthwise", three, 8, 8);
     grower.pool("pool2", Op::AveragePool2d(two), two);
     let [h, w] = [grower.shape().h, grower.shape().w];
