@@ -22,7 +22,7 @@ pub struct Summary {
     pub arena_bytes: usize,
     /// Most bytes alive at one time: no plan can need less.
     pub arena_lower_bound_bytes: usize,
-    /// What the arena would be if every map had its own place.
+    /// What the arena would be if every map and every scratch area had its own place.
     pub unplanned_bytes: usize,
 }
 
@@ -54,14 +54,16 @@ pub struct LayerRow {
 impl Summary {
     /// The costs of `program`.
     pub fn of(program: &Program) -> Self {
-        let outputs: usize = program.steps.iter().map(|step| step.output.bytes).sum();
+        let apart =
+            |step: &Step| step.output.bytes + step.scratch.map_or(0, |scratch| scratch.bytes);
+        let unplanned: usize = program.steps.iter().map(apart).sum();
         Self {
             layers: program.steps.iter().map(LayerRow::of).collect(),
             macs: program.steps.iter().fold(0, |sum: u64, step| sum.saturating_add(step.macs)),
             weight_bytes: weight_file_bytes(program),
             arena_bytes: program.arena_bytes,
             arena_lower_bound_bytes: program.arena_lower_bound_bytes,
-            unplanned_bytes: program.input.bytes + outputs,
+            unplanned_bytes: program.input.bytes + unplanned,
         }
     }
 }
@@ -136,7 +138,7 @@ impl fmt::Display for Summary {
         }
         write!(
             formatter,
-            "{} MACs, {} B of weights, {} B of activations (lower bound {} B, unplanned {} B)",
+            "{} MACs, {} B of weights, {} B of activations and scratch (lower bound {} B, unplanned {} B)",
             thousands(self.macs),
             thousands(self.weight_bytes),
             thousands(self.arena_bytes),

@@ -130,7 +130,9 @@ fn the_summary_counts_what_the_program_holds() {
     assert!(table.is_ascii() && table.lines().count() == 6, "{table}");
     assert!(table.contains("Conv 3x3 + MaxPool 2x2"), "{table}");
     assert!(
-        table.ends_with("7,008 B of activations (lower bound 7,008 B, unplanned 7,866 B)"),
+        table.ends_with(
+            "7,008 B of activations and scratch (lower bound 7,008 B, unplanned 7,866 B)"
+        ),
         "{table}"
     );
 }
