@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 use serde::Serialize;
 use std::path::PathBuf;
-use thumbnet_data::registry::{self, Event, Listed, Place};
+use thumbnet_data::registry::{self, Event, GetOptions, Listed, Place};
 
 /// Verbs about data sets.
 #[derive(Subcommand)]
@@ -48,6 +48,9 @@ pub(crate) struct Get {
     /// Where to put it; `--data NAME` finds it in the default place, data/NAME.
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
+    /// Leave out the route by `apt-get download`, which installs nothing and needs no root.
+    #[arg(long)]
+    no_apt: bool,
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
@@ -120,7 +123,9 @@ impl Get {
     fn run(self) -> anyhow::Result<Outcome> {
         let folder = self.output.unwrap_or_else(|| registry::default_folder(&self.name));
         let bar = bytes_bar();
-        let fetched = registry::get(&self.name, &folder, &mut |event| show(&bar, event))?;
+        let options = GetOptions { apt: !self.no_apt };
+        let fetched =
+            registry::get_with(&self.name, &folder, &options, &mut |event| show(&bar, event))?;
         bar.finish_and_clear();
         let report = FetchReport {
             folder: fetched.folder.display().to_string(),
