@@ -3,6 +3,7 @@
 use anyhow::Context;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
+pub(crate) use thumbnet_compile::thousands;
 
 /// Prints `value` as indented JSON.
 pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
@@ -24,30 +25,4 @@ pub(crate) fn table(headers: &[&str], numbers: &[usize], rows: Vec<Vec<String>>)
         }
     }
     table
-}
-
-/// `1234567` as `1,234,567`.
-pub(crate) fn thousands(value: impl Into<u64>) -> String {
-    let digits = value.into().to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::thousands;
-
-    #[test]
-    fn thousands_are_grouped_from_the_right() {
-        assert_eq!(thousands(0_u64), "0");
-        assert_eq!(thousands(999_u64), "999");
-        assert_eq!(thousands(1_000_u64), "1,000");
-        assert_eq!(thousands(1_234_567_u64), "1,234,567");
-    }
 }

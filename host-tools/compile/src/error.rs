@@ -154,7 +154,7 @@ pub struct RamTooSmall {
 }
 
 /// `531234` as `531,234`: byte counts are read by people.
-pub(crate) fn thousands(value: impl TryInto<u64>) -> String {
+pub fn thousands(value: impl TryInto<u64>) -> String {
     let digits = value.try_into().unwrap_or(u64::MAX).to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {

@@ -33,7 +33,7 @@ mod winograd;
 pub use board::Board;
 pub use call::{Call, Factors, PackedLayout, Requantize};
 pub use emit::{Emitted, emit};
-pub use error::{CompileError, FlashTooSmall, RamTooSmall};
+pub use error::{CompileError, FlashTooSmall, RamTooSmall, thousands};
 pub use fit::{Budget, FitReport, fit};
 pub use memory_map::Memory;
 pub use model_file::{compile_file, digest};

@@ -1,6 +1,7 @@
 //! A parity report for people.
 
 use std::fmt::Write;
+use thumbnet_compile::thousands;
 use thumbnet_reference::{Build, Exposed, LayerReport, ModeReport, Parity};
 
 /// The tables, the totals, and the first difference.
@@ -44,8 +45,8 @@ fn rows(modes: &[&ModeReport]) -> Vec<Vec<String>> {
     let layers = modes.first().map_or(&[][..], |mode| &mode.layers);
     for (index, layer) in layers.iter().enumerate() {
         let LayerReport { name, shape: [h, w, c], bytes, .. } = layer;
-        let mut row = vec![name.clone(), format!("[{h}, {w}, {c}]"), grouped(*bytes)];
-        row.extend(modes.iter().map(|mode| grouped(mode.layers[index].different)));
+        let mut row = vec![name.clone(), format!("[{h}, {w}, {c}]"), thousands(*bytes)];
+        row.extend(modes.iter().map(|mode| thousands(mode.layers[index].different)));
         rows.push(row);
     }
     rows
@@ -88,33 +89,11 @@ fn totals(parity: &Parity) -> Vec<String> {
     let line = |&(mode, exposed)| {
         let (different, bytes) = total((mode, exposed));
         let note = if exposed == Exposed::Logits { ", its layers not exposed" } else { "" };
-        format!("{} of {} bytes differ (tract {mode}{note})\n", grouped(different), grouped(bytes))
+        format!(
+            "{} of {} bytes differ (tract {mode}{note})\n",
+            thousands(different),
+            thousands(bytes)
+        )
     };
     ways.iter().map(line).collect()
-}
-
-/// `1234567` as `1,234,567`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::grouped;
-
-    #[test]
-    fn thousands_are_grouped() {
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(999), "999");
-        assert_eq!(grouped(1_000), "1,000");
-        assert_eq!(grouped(43_234_000), "43,234,000");
-    }
 }

@@ -13,10 +13,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
-use thumbnet_data::{Dataset, Fit, InputSpec, LoadOptions, load_with};
-use thumbnet_graph::Shape;
+use thumbnet_data::{Dataset, LoadOptions, load_with};
 use thumbnet_train::metrics::{Metrics, predictions};
-use thumbnet_train::{EpochResult, InputFit, Network, Optimizer, Recipe, Trained};
+use thumbnet_train::{EpochResult, Network, Optimizer, Recipe, Trained};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -155,14 +154,8 @@ impl Train {
 /// Loads the data in the shape of the recipe's input, and prints what was left out of it. The set is named as
 /// the user named it, so that `export` finds it again.
 pub(super) fn load_data(source: &str, recipe: &Recipe, max_bad: usize) -> anyhow::Result<Dataset> {
-    let [h, w, c] = recipe.input.shape;
-    let fit = match recipe.input.fit {
-        InputFit::Stretch => Fit::Stretch,
-        InputFit::Crop => Fit::Crop,
-    };
-    let input = InputSpec { shape: Shape::new(h, w, c), fit, invert: recipe.input.invert };
     let options = LoadOptions { seed: recipe.training.seed, max_bad, ..Default::default() };
-    let mut loaded = load_with(source, input, &options)?;
+    let mut loaded = load_with(source, recipe.input_spec(), &options)?;
     for note in &loaded.notes {
         eprintln!("{note}");
     }
