@@ -26,6 +26,15 @@ pub enum OnnxError {
         /// The first node that would have to be quantized.
         place: Place,
     },
+    /// A quantized model where a float model is wanted.
+    #[error(
+        "{place}: the model is quantized already; use it as it is: `thumbnet inspect {}`, or \
+         quantize the float model that it was made from", place.file
+    )]
+    Quantized {
+        /// The first node that works on codes.
+        place: Place,
+    },
     /// Operator set or format versions that this reader does not know.
     #[error("{file}: {reason}; {rewrite}")]
     Version {

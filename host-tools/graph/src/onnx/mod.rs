@@ -1,6 +1,8 @@
 //! ONNX files: the one reader and the one writer of the project.
 
 mod error;
+#[cfg(test)]
+mod float_models;
 mod interface;
 mod labels;
 mod lower;
@@ -17,7 +19,7 @@ mod write;
 
 pub use error::{OnnxError, Place};
 pub use interface::{Element, Interface, Numbers, Port};
-pub use read::{import, read};
+pub use read::{import, read, read_float};
 pub use write::write;
 
 /// How quantization is written.

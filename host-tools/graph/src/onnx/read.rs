@@ -2,11 +2,12 @@
 
 use super::error::OnnxError;
 use super::interface::Interface;
-use super::lower::lower;
+use super::lower::{lower, lower_float};
 use super::preflight;
 use super::proto::ModelProto;
 use super::raw::raw_graph;
-use crate::graph::Int8Graph;
+use crate::graph::{FloatGraph, Int8Graph};
+use crate::validate::GraphError;
 use prost::Message;
 
 /// How many times the size of a file its decoded form may take. Real files stay below 3.
@@ -35,12 +36,32 @@ pub fn read(bytes: &[u8], file: &str) -> Result<Int8Graph, OnnxError> {
 pub fn import(bytes: &[u8], file: &str) -> Result<(Int8Graph, Interface), OnnxError> {
     let raw = raw_graph(decode(bytes, file)?, file, bytes.len())?;
     let (graph, interface) = lower(&raw)?;
-    graph.validate().map_err(|error| OnnxError::Interface {
+    graph.validate().map_err(|error| invalid(file, &error))?;
+    Ok((graph, interface))
+}
+
+/// The float network in the ONNX file `bytes`; `file` is its name for messages.
+///
+/// Batch normalization and sums and products with constants, one number a channel, become depthwise
+/// convolutions of one tap. A softmax at the end is stripped: the graph goes from float input to
+/// logits.
+///
+/// # Errors
+/// For every file that is not such a network, quantized ones included; in time and memory of a
+/// small multiple of its size.
+pub fn read_float(bytes: &[u8], file: &str) -> Result<FloatGraph, OnnxError> {
+    let raw = raw_graph(decode(bytes, file)?, file, bytes.len())?;
+    let graph = lower_float(&raw)?;
+    graph.validate().map_err(|error| invalid(file, &error))?;
+    Ok(graph)
+}
+
+fn invalid(file: &str, error: &GraphError) -> OnnxError {
+    OnnxError::Interface {
         file: file.to_owned(),
         reason: error.to_string(),
         rewrite: "export the model again".to_owned(),
-    })?;
-    Ok((graph, interface))
+    }
 }
 
 fn decode(bytes: &[u8], file: &str) -> Result<ModelProto, OnnxError> {

@@ -2,6 +2,7 @@
 
 use super::Lowering;
 use super::operands::Operand;
+use super::precision::Precision;
 use super::value::{Codes, Pending, Real, Source, Value};
 use super::view::{Piece, View};
 use super::views::dims_of;
@@ -10,12 +11,12 @@ use crate::onnx::raw::RawNode;
 use crate::op::Op;
 use thumbnet_kernels::geometry::Shape;
 
-impl Lowering<'_> {
+impl<P: Precision> Lowering<'_, P> {
     pub(crate) fn add(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
         node.only(&self.raw.file, &[])?;
         for (map, constant) in [(0, 1), (1, 0)] {
             if let Value::Constant(_) | Value::Weights(_) = self.value(node, constant)? {
-                return self.add_bias(node, map, constant);
+                return P::add_constant(self, node, map, constant);
             }
         }
         let lhs = self.real_operand(node, 0)?;
@@ -27,8 +28,37 @@ impl Lowering<'_> {
         }
     }
 
+    /// The common shape of two maps and how ONNX sees both.
+    fn aligned(
+        &mut self,
+        node: &RawNode,
+        lhs: &Operand,
+        rhs: &Operand,
+    ) -> Result<(Shape, View), OnnxError> {
+        self.bind_input_if_open(lhs.tensor);
+        self.bind_input_if_open(rhs.tensor);
+        let shape = self.draft.shape(lhs.tensor);
+        let view = self.draft.memory_view(lhs.tensor, &lhs.view);
+        let same = shape == self.draft.shape(rhs.tensor)
+            && view == self.draft.memory_view(rhs.tensor, &rhs.view);
+        match (shape, view) {
+            (Some(shape), Some(view)) if same => Ok((shape, view)),
+            _ => Err(self.refuse(
+                node,
+                format!(
+                    "it adds maps of different shapes, {:?} and {:?}",
+                    lhs.view.dims(),
+                    rhs.view.dims()
+                ),
+                "add maps of one shape",
+            )),
+        }
+    }
+}
+
+impl Lowering<'_> {
     /// A constant added to a layer's result, channel by channel, is that layer's bias.
-    fn add_bias(
+    pub(crate) fn add_bias(
         &mut self,
         node: &RawNode,
         map: usize,
@@ -69,33 +99,6 @@ impl Lowering<'_> {
         match self.emit_codes(node, Op::Add, &[lhs, rhs], [6, 7])? {
             Value::Codes(codes) => Ok(Value::Codes(Codes { view, ..codes })),
             other => Ok(other),
-        }
-    }
-
-    /// The common shape of two maps and how ONNX sees both.
-    fn aligned(
-        &mut self,
-        node: &RawNode,
-        lhs: &Operand,
-        rhs: &Operand,
-    ) -> Result<(Shape, View), OnnxError> {
-        self.bind_input_if_open(lhs.tensor);
-        self.bind_input_if_open(rhs.tensor);
-        let shape = self.draft.shape(lhs.tensor);
-        let view = self.draft.memory_view(lhs.tensor, &lhs.view);
-        let same = shape == self.draft.shape(rhs.tensor)
-            && view == self.draft.memory_view(rhs.tensor, &rhs.view);
-        match (shape, view) {
-            (Some(shape), Some(view)) if same => Ok((shape, view)),
-            _ => Err(self.refuse(
-                node,
-                format!(
-                    "it adds maps of different shapes, {:?} and {:?}",
-                    lhs.view.dims(),
-                    rhs.view.dims()
-                ),
-                "add maps of one shape",
-            )),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::Lowering;
 use super::operands::Operand;
-use super::value::{Clamp, Pending, QuantizedConstant, Real, Source, Value};
+use super::precision::{LayerConstants, Precision};
+use super::value::{Clamp, Pending, Real, Source, Value};
 use super::view::View;
 use super::window;
 use crate::onnx::error::OnnxError;
@@ -11,34 +12,27 @@ use crate::op::{Conv2d, Int8Weights, Op};
 use crate::shape::checked_len;
 use thumbnet_kernels::geometry::Shape;
 
-impl Lowering<'_> {
+impl<P: Precision> Lowering<'_, P> {
     pub(crate) fn conv(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
         let x = self.real_operand(node, 0)?;
-        let weights = self.weights(node, 1)?;
+        let weights = P::constant(self, node, 1)?;
         let conv = self.convolution(node, &x, &weights, 2)?;
         let shape = self.as_map(node, &x)?;
         self.pend(node, Op::Conv2d(conv), vec![(x, shape)])
-    }
-
-    pub(crate) fn qlinear_conv(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
-        let (x, _) = self.codes_operand(node, 0)?;
-        let weights = self.weight_codes(node, 3, 0)?;
-        let conv = self.convolution(node, &x, &weights, 8)?;
-        self.emit_codes(node, Op::Conv2d(conv), &[x], [6, 7])
     }
 
     fn convolution(
         &mut self,
         node: &RawNode,
         x: &Operand,
-        weights: &QuantizedConstant,
+        weights: &P::Constant,
         bias: usize,
-    ) -> Result<Conv2d<Int8Weights>, OnnxError> {
+    ) -> Result<Conv2d<P>, OnnxError> {
         let known = [window::ATTRIBUTES.as_slice(), &["group"]].concat();
         node.only(&self.raw.file, &known)?;
         let input = self.as_map(node, x)?;
-        let &[oc, ic, kh, kw] = weights.codes.dims.as_slice() else {
-            let reason = format!("its weights have shape {:?}", weights.codes.dims);
+        let &[oc, ic, kh, kw] = P::dims(weights) else {
+            let reason = format!("its weights have shape {:?}", P::dims(weights));
             return Err(self.refuse(node, reason, "use two-dimensional convolutions"));
         };
         let groups = usize::try_from(node.int(&self.raw.file, "group", 1)?).unwrap_or(0);
@@ -53,17 +47,48 @@ impl Lowering<'_> {
         let positions = (0..oc).flat_map(|oc| {
             (0..taps).flat_map(move |tap| (0..ic).map(move |ic_at| (oc * ic + ic_at) * taps + tap))
         });
-        let scales = self.channel_scales(node, weights, 0, oc)?;
-        let weights = Int8Weights {
-            values: self.int8_codes(node, weights, positions)?,
-            bias: self.bias(node, bias, x.tensor, &scales)?,
-            scales,
+        let layer = LayerConstants {
+            constant: weights,
+            axis: 0,
+            channels: oc,
+            bias: Some(bias),
+            x: x.tensor,
         };
+        let weights = P::weights(self, node, layer, positions)?;
         Ok(Conv2d { window: self.window(node, Some([kh, kw]), input)?, groups, weights })
     }
 
+    /// The shape that `op` makes, of a countable number of elements.
+    pub(crate) fn output_shape(
+        &self,
+        node: &RawNode,
+        op: &Op<P>,
+        inputs: &[Shape],
+    ) -> Result<Shape, OnnxError> {
+        let shape = op
+            .output_shape(inputs)
+            .map_err(|reason| self.refuse(node, reason, "export the model again"))?;
+        match checked_len(shape) {
+            Some(_) => Ok(shape),
+            None => Err(OnnxError::TooLarge {
+                file: self.raw.file.clone(),
+                reason: format!("{} makes a map too large for any memory", node.place("").node),
+                rewrite: "export the model with the sizes it is used with".to_owned(),
+            }),
+        }
+    }
+}
+
+impl Lowering<'_> {
+    pub(crate) fn qlinear_conv(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
+        let (x, _) = self.codes_operand(node, 0)?;
+        let weights = self.weight_codes(node, 3, 0)?;
+        let conv = self.convolution(node, &x, &weights, 8)?;
+        self.emit_codes(node, Op::Conv2d(conv), &[x], [6, 7])
+    }
+
     /// A float operator whose result waits for its QuantizeLinear.
-    pub(crate) fn pend(
+    pub(crate) fn wait_for_quantizer(
         &mut self,
         node: &RawNode,
         op: Op<Int8Weights>,
@@ -100,25 +125,5 @@ impl Lowering<'_> {
             view: View::nchw(shape),
             unsigned: to.unsigned,
         }))
-    }
-
-    /// The shape that `op` makes, of a countable number of elements.
-    pub(crate) fn output_shape(
-        &self,
-        node: &RawNode,
-        op: &Op<Int8Weights>,
-        inputs: &[Shape],
-    ) -> Result<Shape, OnnxError> {
-        let shape = op
-            .output_shape(inputs)
-            .map_err(|reason| self.refuse(node, reason, "export the model again"))?;
-        match checked_len(shape) {
-            Some(_) => Ok(shape),
-            None => Err(OnnxError::TooLarge {
-                file: self.raw.file.clone(),
-                reason: format!("{} makes a map too large for any memory", node.place("").node),
-                rewrite: "export the model with the sizes it is used with".to_owned(),
-            }),
-        }
     }
 }

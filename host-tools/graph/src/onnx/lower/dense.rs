@@ -2,7 +2,8 @@
 
 use super::Lowering;
 use super::operands::Operand;
-use super::value::{Codes, QuantizedConstant, Real, Value};
+use super::precision::{LayerConstants, Precision};
+use super::value::{Codes, Real, Value};
 use super::view::View;
 use crate::onnx::error::OnnxError;
 use crate::onnx::raw::RawNode;
@@ -10,18 +11,18 @@ use crate::op::{Conv2d, Int8Weights, Op};
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
 
 /// A dense layer over a map.
-struct Dense {
-    op: Op<Int8Weights>,
+struct Dense<P> {
+    op: Op<P>,
     input: Shape,
     /// Of the output.
     view: View,
 }
 
-impl Lowering<'_> {
+impl<P: Precision> Lowering<'_, P> {
     pub(crate) fn gemm(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
         node.only(&self.raw.file, &["alpha", "beta", "transA", "transB", "broadcast"])?;
         let x = self.real_operand(node, 0)?;
-        let weights = self.weights(node, 1)?;
+        let weights = P::constant(self, node, 1)?;
         let transposed = self.plain_gemm(node)?;
         let dense = self.dense(node, &x, &weights, transposed, Some(2))?;
         self.pend_dense(node, x, dense)
@@ -30,26 +31,9 @@ impl Lowering<'_> {
     pub(crate) fn matmul(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
         node.only(&self.raw.file, &[])?;
         let x = self.real_operand(node, 0)?;
-        let weights = self.weights(node, 1)?;
+        let weights = P::constant(self, node, 1)?;
         let dense = self.dense(node, &x, &weights, false, None)?;
         self.pend_dense(node, x, dense)
-    }
-
-    pub(crate) fn qlinear_matmul(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
-        node.only(&self.raw.file, &[])?;
-        let (x, _) = self.codes_operand(node, 0)?;
-        let weights = self.weight_codes(node, 3, 1)?;
-        let dense = self.dense(node, &x, &weights, false, None)?;
-        self.emit_dense(node, x, dense, [6, 7])
-    }
-
-    pub(crate) fn qgemm(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
-        node.only(&self.raw.file, &["alpha", "transA", "transB"])?;
-        let (x, _) = self.codes_operand(node, 0)?;
-        let transposed = self.plain_gemm(node)?;
-        let weights = self.weight_codes(node, 3, if transposed { 0 } else { 1 })?;
-        let dense = self.dense(node, &x, &weights, transposed, Some(6))?;
-        self.emit_dense(node, x, dense, [7, 8])
     }
 
     /// Whether the weights are `[oc, ic]`, of a Gemm that only multiplies and adds.
@@ -69,12 +53,12 @@ impl Lowering<'_> {
         &mut self,
         node: &RawNode,
         x: &Operand,
-        weights: &QuantizedConstant,
+        weights: &P::Constant,
         transposed: bool,
         bias: Option<usize>,
-    ) -> Result<Dense, OnnxError> {
-        let &[rows, columns] = weights.codes.dims.as_slice() else {
-            let reason = format!("its weights have shape {:?}", weights.codes.dims);
+    ) -> Result<Dense<P>, OnnxError> {
+        let &[rows, columns] = P::dims(weights) else {
+            let reason = format!("its weights have shape {:?}", P::dims(weights));
             return Err(self.refuse(node, reason, "multiply by a constant matrix"));
         };
         let (ic, oc) = if transposed { (columns, rows) } else { (rows, columns) };
@@ -87,36 +71,55 @@ impl Lowering<'_> {
             from_memory.iter().map(move |&ic_at| position(ic_at))
         });
         let axis = if transposed { 0 } else { 1 };
-        let scales = self.channel_scales(node, weights, axis, oc)?;
-        let bias = match bias {
-            Some(index) => self.bias(node, index, x.tensor, &scales)?,
-            None => vec![0; oc],
-        };
-        let values = self.int8_codes(node, weights, positions)?;
+        let layer = LayerConstants { constant: weights, axis, channels: oc, bias, x: x.tensor };
+        let weights = P::weights(self, node, layer, positions)?;
         let window = Window {
             kernel: [input.h, input.w],
             stride: [1, 1],
             dilation: [1, 1],
             padding: Padding::NONE,
         };
-        let op =
-            Op::Conv2d(Conv2d { window, groups: 1, weights: Int8Weights { values, bias, scales } });
+        let op = Op::Conv2d(Conv2d { window, groups: 1, weights });
         Ok(Dense { op, input, view: View::row(oc, x.view.dims().len()) })
     }
 
-    fn pend_dense(&mut self, node: &RawNode, x: Operand, dense: Dense) -> Result<Value, OnnxError> {
+    fn pend_dense(
+        &mut self,
+        node: &RawNode,
+        x: Operand,
+        dense: Dense<P>,
+    ) -> Result<Value, OnnxError> {
         let Dense { op, input, view } = dense;
         match self.pend(node, op, vec![(x, input)])? {
             Value::Real(real) => Ok(Value::Real(Real { view, ..real })),
             other => Ok(other),
         }
     }
+}
+
+impl Lowering<'_> {
+    pub(crate) fn qlinear_matmul(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
+        node.only(&self.raw.file, &[])?;
+        let (x, _) = self.codes_operand(node, 0)?;
+        let weights = self.weight_codes(node, 3, 1)?;
+        let dense = self.dense(node, &x, &weights, false, None)?;
+        self.emit_dense(node, x, dense, [6, 7])
+    }
+
+    pub(crate) fn qgemm(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
+        node.only(&self.raw.file, &["alpha", "transA", "transB"])?;
+        let (x, _) = self.codes_operand(node, 0)?;
+        let transposed = self.plain_gemm(node)?;
+        let weights = self.weight_codes(node, 3, if transposed { 0 } else { 1 })?;
+        let dense = self.dense(node, &x, &weights, transposed, Some(6))?;
+        self.emit_dense(node, x, dense, [7, 8])
+    }
 
     fn emit_dense(
         &mut self,
         node: &RawNode,
         x: Operand,
-        dense: Dense,
+        dense: Dense<Int8Weights>,
         format: [usize; 2],
     ) -> Result<Value, OnnxError> {
         match self.emit_codes(node, dense.op, &[x], format)? {

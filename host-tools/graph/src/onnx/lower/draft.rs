@@ -1,36 +1,37 @@
 //! The graph while it grows: formats and the input's shape become known on the way.
 
+use super::precision::Precision;
 use super::view::{Piece, View};
-use crate::graph::{Graph, Int8Graph, Node, Quantization, Tensor, TensorId};
+use crate::graph::{Graph, Node, Tensor, TensorId};
 use crate::onnx::error::OnnxError;
 use crate::onnx::raw::RawGraph;
-use crate::op::{Int8Weights, Op};
+use crate::op::Op;
 use thumbnet_kernels::geometry::Shape;
 
 /// Nodes and tensors so far.
 #[derive(Debug)]
-pub(crate) struct Draft {
-    tensors: Vec<DraftTensor>,
-    nodes: Vec<Node<Int8Weights>>,
+pub(crate) struct Draft<P: Precision> {
+    tensors: Vec<DraftTensor<P::Format>>,
+    nodes: Vec<Node<P>>,
     /// How the input's memory relates to how the file writes it; `None` until a layer says which of
     /// the axes are rows, columns and channels.
     input_layout: Option<Vec<(Piece, usize)>>,
 }
 
 #[derive(Debug)]
-struct DraftTensor {
+struct DraftTensor<F> {
     name: String,
     shape: Option<Shape>,
-    format: Option<Quantization>,
+    format: Option<F>,
 }
 
 /// The graph's input is always its first tensor.
 const INPUT: TensorId = TensorId(0);
 
-impl Draft {
-    /// A graph with nothing but an input of unknown shape and format.
-    pub(crate) fn new(input: &str) -> (Self, TensorId) {
-        let input = DraftTensor { name: input.to_owned(), shape: None, format: None };
+impl<P: Precision> Draft<P> {
+    /// A graph with nothing but an input of unknown shape and of this format, if that is known.
+    pub(crate) fn new(input: &str, format: Option<P::Format>) -> (Self, TensorId) {
+        let input = DraftTensor { name: input.to_owned(), shape: None, format };
         (Self { tensors: vec![input], nodes: Vec::new(), input_layout: None }, INPUT)
     }
 
@@ -42,8 +43,8 @@ impl Draft {
     /// Adds a node and the tensor it makes.
     pub(crate) fn emit(
         &mut self,
-        node: (String, Op<Int8Weights>, Vec<TensorId>),
-        tensor: (String, Shape, Quantization),
+        node: (String, Op<P>, Vec<TensorId>),
+        tensor: (String, Shape, P::Format),
     ) -> TensorId {
         let (name, shape, format) = tensor;
         self.tensors.push(DraftTensor { name, shape: Some(shape), format: Some(format) });
@@ -59,7 +60,7 @@ impl Draft {
     }
 
     /// The format of `tensor`; `None` while the input's is open.
-    pub(crate) fn format(&self, tensor: TensorId) -> Option<Quantization> {
+    pub(crate) fn format(&self, tensor: TensorId) -> Option<P::Format> {
         self.tensors[tensor.0].format
     }
 
@@ -69,7 +70,7 @@ impl Draft {
     }
 
     /// Gives the input its format and the name of its codes, the first time.
-    pub(crate) fn set_input_format(&mut self, format: Quantization, name: &str) {
+    pub(crate) fn set_input_format(&mut self, format: P::Format, name: &str) {
         let input = &mut self.tensors[INPUT.0];
         if input.format.is_none() {
             input.format = Some(format);
@@ -128,7 +129,7 @@ impl Draft {
         mut self,
         output: TensorId,
         raw: &RawGraph,
-    ) -> Result<(Int8Graph, View), OnnxError> {
+    ) -> Result<(Graph<P, P::Format>, View), OnnxError> {
         if self.tensors[INPUT.0].shape.is_none() {
             self.bind_input_by_dims(&raw.input.dims);
         }

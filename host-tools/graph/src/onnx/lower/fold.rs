@@ -2,6 +2,7 @@
 
 use super::Lowering;
 use super::formats::normalized;
+use super::precision::Precision;
 use super::value::Value;
 use super::views::is_view;
 use crate::onnx::error::OnnxError;
@@ -9,7 +10,7 @@ use crate::onnx::proto::data_type;
 use crate::onnx::raw::{Array, Data, Domain, RawNode};
 use std::rc::Rc;
 
-impl Lowering<'_> {
+impl<P: Precision> Lowering<'_, P> {
     /// The inputs of `node` if every one is a constant.
     pub(crate) fn constant_inputs(&self, node: &RawNode) -> Option<Vec<Rc<Array>>> {
         let constant = |name: &String| match self.values.get(name.as_str()) {

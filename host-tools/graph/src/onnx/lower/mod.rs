@@ -1,19 +1,25 @@
-//! From a checked file to an [`Int8Graph`]: one file for each family of operators.
+//! From a checked file to an [`Int8Graph`] or a [`FloatGraph`]: one file for each family of
+//! operators.
 //!
 //! The nodes are visited once, in execution order. Each ONNX value stands for a [`Value`]: a
 //! constant, the codes of a map, or a map in float. Float maps never exist in memory: an operation
 //! over dequantized maps waits until its QuantizeLinear says in which codes its result is wanted,
-//! and only then becomes a node.
+//! and only then becomes a node. In a float model every operation becomes a node at once; what
+//! differs between the two is [`Precision`].
 
 mod add;
+mod affine;
 mod constants;
 mod conv2d;
 mod dense;
 mod draft;
+mod float;
 mod fold;
 mod formats;
+mod int8;
 mod operands;
 mod pool;
+mod precision;
 mod quantize;
 mod relu;
 mod rewrites;
@@ -26,56 +32,68 @@ mod window;
 use super::error::OnnxError;
 use super::interface::{Element, Interface, Port, TailStep};
 use super::raw::{Domain, RawGraph, RawNode};
-use crate::graph::{Int8Graph, TensorId};
+use crate::graph::{FloatGraph, Int8Graph, TensorId};
+use crate::op::{FloatWeights, Int8Weights};
 use draft::Draft;
+use precision::Precision;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use value::{Clamp, Codes, Pending, Probabilities, Real, Source, Value};
 pub(crate) use view::View;
 
-/// The network in `raw`, and its outside.
+/// The int8 network in `raw`, and its outside.
 pub(crate) fn lower(raw: &RawGraph) -> Result<(Int8Graph, Interface), OnnxError> {
     rewrites::refuse_what_cannot_be(raw)?;
-    let mut lowering = Lowering::new(raw);
-    for (index, node) in raw.nodes.iter().enumerate() {
-        let outputs = lowering.node(node)?;
-        for (name, value) in node.outputs.iter().zip(outputs) {
-            lowering.values.insert(name, value);
-        }
-        lowering.forget_after(index);
-    }
+    let mut lowering = <Lowering>::new(raw);
+    lowering.run()?;
     lowering.finish()
 }
 
+/// The float network in `raw`.
+pub(crate) fn lower_float(raw: &RawGraph) -> Result<FloatGraph, OnnxError> {
+    rewrites::refuse_what_is_quantized(raw)?;
+    let mut lowering = Lowering::<FloatWeights>::new_float(raw)?;
+    lowering.run()?;
+    let Outcome { logits, .. } = lowering.outcome()?;
+    lowering.draft.finish(logits, raw).map(|(graph, _)| graph)
+}
+
 /// The state of one pass over a file.
-struct Lowering<'a> {
+struct Lowering<'a, P: Precision = Int8Weights> {
     raw: &'a RawGraph,
     /// Values that a later node still reads.
     values: HashMap<&'a str, Value>,
     /// For each node, the names that it reads last.
     last_reads: Vec<Vec<&'a str>>,
-    draft: Draft,
+    draft: Draft<P>,
     /// Operations that wait for their QuantizeLinear, until it takes them.
-    pending: Vec<Option<Pending>>,
+    pending: Vec<Option<Pending<P>>>,
     /// How many more elements of constants may be made: see [`Lowering::spend`].
     budget: Cell<usize>,
 }
 
 impl<'a> Lowering<'a> {
     fn new(raw: &'a RawGraph) -> Self {
-        let constants = raw
-            .constants
-            .iter()
-            .map(|(name, array)| (name.as_str(), Value::Constant(Rc::clone(array))));
-        let mut values: HashMap<&str, Value> = constants.collect();
-        let (draft, input) = Draft::new(&raw.input.name);
+        let (draft, input) = Draft::new(&raw.input.name, None);
         let view = View::row_major(&raw.input.dims);
         let unsigned = raw.input.element == Element::U8;
         let input = match raw.input.element {
             Element::F32 => Value::Real(Real { source: Source::Input, view, clamp: Clamp::NONE }),
             Element::I8 | Element::U8 => Value::Codes(Codes { tensor: input, view, unsigned }),
         };
+        Self::with(raw, draft, input)
+    }
+}
+
+impl<'a, P: Precision> Lowering<'a, P> {
+    /// At the beginning of `raw`, where `input` stands for its input.
+    fn with(raw: &'a RawGraph, draft: Draft<P>, input: Value) -> Self {
+        let constants = raw
+            .constants
+            .iter()
+            .map(|(name, array)| (name.as_str(), Value::Constant(Rc::clone(array))));
+        let mut values: HashMap<&str, Value> = constants.collect();
         values.insert(&raw.input.name, input);
         let mut last_reads: Vec<Vec<&str>> = vec![Vec::new(); raw.nodes.len()];
         let mut last_read: HashMap<&str, usize> = HashMap::new();
@@ -96,6 +114,19 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    /// Visits all nodes.
+    fn run(&mut self) -> Result<(), OnnxError> {
+        let raw = self.raw;
+        for (index, node) in raw.nodes.iter().enumerate() {
+            let outputs = self.node(node)?;
+            for (name, value) in node.outputs.iter().zip(outputs) {
+                self.values.insert(name, value);
+            }
+            self.forget_after(index);
+        }
+        Ok(())
+    }
+
     fn forget_after(&mut self, index: usize) {
         for name in &self.last_reads[index] {
             self.values.remove(name);
@@ -109,38 +140,8 @@ impl<'a> Lowering<'a> {
         {
             return Ok(vec![value]);
         }
-        let value = match (&node.domain, node.op.as_str()) {
-            (Domain::Standard | Domain::Microsoft, "QuantizeLinear") => {
-                self.quantize_linear(node)?
-            }
-            (Domain::Standard | Domain::Microsoft, "DequantizeLinear") => {
-                self.dequantize_linear(node)?
-            }
-            (Domain::Standard, "Conv") => self.conv(node)?,
-            (Domain::Standard, "QLinearConv") => self.qlinear_conv(node)?,
-            (Domain::Standard, "Gemm") => self.gemm(node)?,
-            (Domain::Standard, "MatMul") => self.matmul(node)?,
-            (Domain::Standard, "QLinearMatMul") => self.qlinear_matmul(node)?,
-            (Domain::Microsoft, "QGemm") => self.qgemm(node)?,
-            (Domain::Standard, "MaxPool") => self.max_pool(node)?,
-            (Domain::Standard, "AveragePool") => self.average_pool(node)?,
-            (Domain::Standard, "GlobalAveragePool") => self.global_average_pool(node)?,
-            (Domain::Standard, "ReduceMean") => self.reduce_mean(node)?,
-            (Domain::Microsoft, "QLinearGlobalAveragePool") => {
-                self.qlinear_global_average_pool(node)?
-            }
-            (Domain::Standard, "Add") => self.add(node)?,
-            (Domain::Microsoft, "QLinearAdd") => self.qlinear_add(node)?,
-            (Domain::Standard, "Relu") => self.relu(node)?,
-            (Domain::Standard, "Clip") => self.clip(node)?,
-            (Domain::Standard, "Softmax" | "LogSoftmax") => self.softmax(node)?,
-            (Domain::Standard, "Shape") => self.shape_of(node)?,
-            (Domain::Standard, op) if views::is_view(op) => self.reviewed(node)?,
-            _ => return Err(rewrites::unsupported(node, &self.raw.file)),
-        };
-        Ok(vec![value])
+        P::operator(self, node).map(|value| vec![value])
     }
-
     /// Input `index` of `node`, which must be given.
     fn value(&self, node: &RawNode, index: usize) -> Result<&Value, OnnxError> {
         self.optional(node, index).ok_or_else(|| {
@@ -167,20 +168,6 @@ impl<'a> Lowering<'a> {
     /// The name of what `node` makes.
     fn output_name<'n>(&self, node: &'n RawNode) -> &'n str {
         node.outputs.first().map_or("", String::as_str)
-    }
-
-    fn finish(self) -> Result<(Int8Graph, Interface), OnnxError> {
-        let Outcome { logits, dims, tail } = self.outcome()?;
-        let (graph, input_view) = self.draft.finish(logits, self.raw)?;
-        let interface = Interface {
-            input: self.raw.input.clone(),
-            output: Port { name: self.raw.output.clone(), element: self.raw.output_element, dims },
-            input_format: graph.tensor(graph.input).format,
-            input_view,
-            output_format: graph.tensor(logits).format,
-            tail,
-        };
-        Ok((graph, interface))
     }
 
     /// What the model's output stands for.
@@ -218,6 +205,53 @@ impl<'a> Lowering<'a> {
             ));
         }
         Ok(Outcome { logits, dims: view.dims(), tail })
+    }
+}
+
+impl Lowering<'_> {
+    /// The output of an operator that an int8 model may have.
+    fn operator(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
+        match (&node.domain, node.op.as_str()) {
+            (Domain::Standard | Domain::Microsoft, "QuantizeLinear") => self.quantize_linear(node),
+            (Domain::Standard | Domain::Microsoft, "DequantizeLinear") => {
+                self.dequantize_linear(node)
+            }
+            (Domain::Standard, "Conv") => self.conv(node),
+            (Domain::Standard, "QLinearConv") => self.qlinear_conv(node),
+            (Domain::Standard, "Gemm") => self.gemm(node),
+            (Domain::Standard, "MatMul") => self.matmul(node),
+            (Domain::Standard, "QLinearMatMul") => self.qlinear_matmul(node),
+            (Domain::Microsoft, "QGemm") => self.qgemm(node),
+            (Domain::Standard, "MaxPool") => self.max_pool_of_any(node),
+            (Domain::Standard, "AveragePool") => self.average_pool(node),
+            (Domain::Standard, "GlobalAveragePool") => self.global_average_pool(node),
+            (Domain::Standard, "ReduceMean") => self.reduce_mean(node),
+            (Domain::Microsoft, "QLinearGlobalAveragePool") => {
+                self.qlinear_global_average_pool(node)
+            }
+            (Domain::Standard, "Add") => self.add(node),
+            (Domain::Microsoft, "QLinearAdd") => self.qlinear_add(node),
+            (Domain::Standard, "Relu") => self.relu(node),
+            (Domain::Standard, "Clip") => self.clip(node),
+            (Domain::Standard, "Softmax" | "LogSoftmax") => self.softmax(node),
+            (Domain::Standard, "Shape") => self.shape_of(node),
+            (Domain::Standard, op) if views::is_view(op) => self.reviewed(node),
+            _ => Err(rewrites::unsupported(node, &self.raw.file)),
+        }
+    }
+
+    fn finish(self) -> Result<(Int8Graph, Interface), OnnxError> {
+        let Outcome { logits, dims, tail } = self.outcome()?;
+        let (graph, input_view) = self.draft.finish(logits, self.raw)?;
+        let interface = Interface {
+            input: self.raw.input.clone(),
+            output: Port { name: self.raw.output.clone(), element: self.raw.output_element, dims },
+            input_format: graph.tensor(graph.input).format,
+            input_view,
+            output_format: graph.tensor(logits).format,
+            tail,
+        };
+        Ok((graph, interface))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Lowering;
 use super::formats::FileFormat;
+use super::precision::Precision;
 use super::value::{Codes, Real, Source, Value};
 use super::view::View;
 use crate::graph::TensorId;
@@ -17,8 +18,12 @@ pub(crate) struct Operand {
 }
 
 impl Lowering<'_> {
-    /// Input `index` of a float operator: a dequantized map.
-    pub(crate) fn real_operand(&self, node: &RawNode, index: usize) -> Result<Operand, OnnxError> {
+    /// Input `index` of a float operator of an int8 model: a dequantized map.
+    pub(crate) fn dequantized_operand(
+        &self,
+        node: &RawNode,
+        index: usize,
+    ) -> Result<Operand, OnnxError> {
         match self.value(node, index)? {
             Value::Real(Real { source: Source::Tensor(tensor), view, clamp })
                 if clamp.is_none() =>
@@ -64,7 +69,9 @@ impl Lowering<'_> {
         let Codes { tensor, view, .. } = codes;
         Ok((Operand { tensor, view }, from))
     }
+}
 
+impl<P: Precision> Lowering<'_, P> {
     /// The shape of an operand that must be a whole map `[1, c, h, w]`.
     pub(crate) fn as_map(&mut self, node: &RawNode, operand: &Operand) -> Result<Shape, OnnxError> {
         let dims = operand.view.dims();

@@ -3,6 +3,7 @@
 use super::Lowering;
 use super::formats::normalized;
 use super::operands::Operand;
+use super::precision::Precision;
 use super::value::{Codes, Real, Value};
 use super::view::View;
 use super::window;
@@ -11,32 +12,18 @@ use crate::onnx::raw::RawNode;
 use crate::op::Op;
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
 
-impl Lowering<'_> {
+impl<P: Precision> Lowering<'_, P> {
     pub(crate) fn max_pool(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
-        let known = [window::ATTRIBUTES.as_slice(), &["ceil_mode", "storage_order"]].concat();
-        node.only(&self.raw.file, &known)?;
-        if let Value::Codes(codes) = self.value(node, 0)?.clone() {
-            return self.max_pool_of_codes(node, codes);
-        }
+        self.check_max_pool(node)?;
         let x = self.real_operand(node, 0)?;
         let shape = self.as_map(node, &x)?;
         let window = self.max_window(node, shape)?;
         self.pend(node, Op::MaxPool2d(window), vec![(x, shape)])
     }
 
-    fn max_pool_of_codes(&mut self, node: &RawNode, codes: Codes) -> Result<Value, OnnxError> {
-        let Codes { tensor, view, unsigned } = codes;
-        let shape = self.as_map(node, &Operand { tensor, view })?;
-        let op = Op::MaxPool2d(self.max_window(node, shape)?);
-        let Some(format) = self.draft.format(tensor) else {
-            let reason = "it works on codes whose scale is not known yet".to_owned();
-            return Err(self.refuse_quantization(node, reason, "quantize the model's input"));
-        };
-        let made = self.output_shape(node, &op, &[shape])?;
-        let name = self.output_name(node).to_owned();
-        let node = (node.name.clone(), op, vec![tensor]);
-        let tensor = self.draft.emit(node, (name, made, format));
-        Ok(Value::Codes(Codes { tensor, view: View::nchw(made), unsigned }))
+    fn check_max_pool(&self, node: &RawNode) -> Result<(), OnnxError> {
+        let known = [window::ATTRIBUTES.as_slice(), &["ceil_mode", "storage_order"]].concat();
+        node.only(&self.raw.file, &known)
     }
 
     fn max_window(&self, node: &RawNode, input: Shape) -> Result<Window, OnnxError> {
@@ -64,27 +51,6 @@ impl Lowering<'_> {
         let x = self.real_operand(node, 0)?;
         let shape = self.as_map(node, &x)?;
         self.pend(node, whole_map(shape), vec![(x, shape)])
-    }
-
-    pub(crate) fn qlinear_global_average_pool(
-        &mut self,
-        node: &RawNode,
-    ) -> Result<Value, OnnxError> {
-        node.only(&self.raw.file, &["channels_last"])?;
-        let (mut x, _) = self.codes_operand(node, 0)?;
-        let channels_last = node.int(&self.raw.file, "channels_last", 0)? != 0;
-        if channels_last && let Some(view) = x.view.transposed(&[0, 3, 1, 2]) {
-            x.view = view;
-        }
-        let shape = self.as_map(node, &x)?;
-        let value = self.emit_codes(node, whole_map(shape), &[x], [3, 4])?;
-        Ok(match value {
-            Value::Codes(codes) if channels_last => {
-                let view = codes.view.transposed(&[0, 2, 3, 1]).unwrap_or(codes.view);
-                Value::Codes(Codes { view, ..codes })
-            }
-            value => value,
-        })
     }
 
     /// A mean over rows and columns is a global average pool.
@@ -127,6 +93,53 @@ impl Lowering<'_> {
     }
 }
 
-fn whole_map(shape: Shape) -> Op<crate::op::Int8Weights> {
+impl Lowering<'_> {
+    /// Max pool of a map in float, or of codes.
+    pub(crate) fn max_pool_of_any(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
+        match self.value(node, 0)?.clone() {
+            Value::Codes(codes) => self.max_pool_of_codes(node, codes),
+            _ => self.max_pool(node),
+        }
+    }
+
+    fn max_pool_of_codes(&mut self, node: &RawNode, codes: Codes) -> Result<Value, OnnxError> {
+        self.check_max_pool(node)?;
+        let Codes { tensor, view, unsigned } = codes;
+        let shape = self.as_map(node, &Operand { tensor, view })?;
+        let op = Op::MaxPool2d(self.max_window(node, shape)?);
+        let Some(format) = self.draft.format(tensor) else {
+            let reason = "it works on codes whose scale is not known yet".to_owned();
+            return Err(self.refuse_quantization(node, reason, "quantize the model's input"));
+        };
+        let made = self.output_shape(node, &op, &[shape])?;
+        let name = self.output_name(node).to_owned();
+        let node = (node.name.clone(), op, vec![tensor]);
+        let tensor = self.draft.emit(node, (name, made, format));
+        Ok(Value::Codes(Codes { tensor, view: View::nchw(made), unsigned }))
+    }
+
+    pub(crate) fn qlinear_global_average_pool(
+        &mut self,
+        node: &RawNode,
+    ) -> Result<Value, OnnxError> {
+        node.only(&self.raw.file, &["channels_last"])?;
+        let (mut x, _) = self.codes_operand(node, 0)?;
+        let channels_last = node.int(&self.raw.file, "channels_last", 0)? != 0;
+        if channels_last && let Some(view) = x.view.transposed(&[0, 3, 1, 2]) {
+            x.view = view;
+        }
+        let shape = self.as_map(node, &x)?;
+        let value = self.emit_codes(node, whole_map(shape), &[x], [3, 4])?;
+        Ok(match value {
+            Value::Codes(codes) if channels_last => {
+                let view = codes.view.transposed(&[0, 2, 3, 1]).unwrap_or(codes.view);
+                Value::Codes(Codes { view, ..codes })
+            }
+            value => value,
+        })
+    }
+}
+
+fn whole_map<P>(shape: Shape) -> Op<P> {
     Op::AveragePool2d(Window { kernel: [shape.h, shape.w], ..Window::UNIT })
 }

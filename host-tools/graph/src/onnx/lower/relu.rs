@@ -1,16 +1,17 @@
 //! Activation functions that clamp: Relu and Clip.
 
 use super::Lowering;
+use super::precision::Precision;
 use super::value::{Clamp, Real, Value};
 use crate::graph::Quantization;
 use crate::onnx::error::OnnxError;
 use crate::onnx::interface::quantize;
 use crate::onnx::raw::{Data, RawNode};
 
-impl Lowering<'_> {
+impl<P: Precision> Lowering<'_, P> {
     pub(crate) fn relu(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
         node.only(&self.raw.file, &["consumed_inputs"])?;
-        self.clamped(node, Clamp::RELU)
+        P::clamped(self, node, Clamp::RELU)
     }
 
     pub(crate) fn clip(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
@@ -21,7 +22,7 @@ impl Lowering<'_> {
         } else {
             [self.limit(node, 1, f32::NEG_INFINITY)?, self.limit(node, 2, f32::INFINITY)?]
         };
-        self.clamped(node, limits)
+        P::clamped(self, node, limits)
     }
 
     /// The limit in input `index`, or `default` if it is not given.
@@ -47,8 +48,11 @@ impl Lowering<'_> {
             )),
         }
     }
+}
 
-    fn clamped(&mut self, node: &RawNode, limits: [f32; 2]) -> Result<Value, OnnxError> {
+impl Lowering<'_> {
+    /// Notes that the map in input 0 is clamped; its QuantizeLinear says what that means.
+    pub(crate) fn clamp(&mut self, node: &RawNode, limits: [f32; 2]) -> Result<Value, OnnxError> {
         let Value::Real(real) = self.value(node, 0)? else {
             return Err(self.refuse_quantization(
                 node,

@@ -10,13 +10,31 @@ pub(crate) fn refuse_what_cannot_be(raw: &RawGraph) -> Result<(), OnnxError> {
             return Err(refuse(node, &raw.file, rewrite));
         }
     }
-    let quantized =
-        raw.nodes.iter().any(|node| node.op.starts_with('Q') || node.op == "DequantizeLinear");
+    let quantized = raw.nodes.iter().any(quantizes);
     let layer = |node: &&RawNode| matches!(node.op.as_str(), "Conv" | "Gemm" | "MatMul");
     match raw.nodes.iter().find(layer).or(raw.nodes.first()) {
         Some(node) if !quantized => Err(OnnxError::FloatModel { place: node.place(&raw.file) }),
         _ => Ok(()),
     }
+}
+
+/// Refuses models that are quantized where a float model is wanted, and operators that have no
+/// place in either.
+pub(crate) fn refuse_what_is_quantized(raw: &RawGraph) -> Result<(), OnnxError> {
+    for node in &raw.nodes {
+        if quantizes(node) {
+            return Err(OnnxError::Quantized { place: node.place(&raw.file) });
+        }
+        if let Some(rewrite) = hopeless(node) {
+            return Err(refuse(node, &raw.file, rewrite));
+        }
+    }
+    Ok(())
+}
+
+/// Whether `node` works on codes.
+fn quantizes(node: &RawNode) -> bool {
+    node.op.starts_with('Q') || node.op == "DequantizeLinear"
 }
 
 /// The error for an operator that is not known.

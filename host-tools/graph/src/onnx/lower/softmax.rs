@@ -3,12 +3,13 @@
 use super::Lowering;
 use super::formats::normalized;
 use super::operands::Operand;
+use super::precision::Precision;
 use super::value::{Probabilities, Value};
 use crate::onnx::error::OnnxError;
 use crate::onnx::interface::TailStep;
 use crate::onnx::raw::RawNode;
 
-impl Lowering<'_> {
+impl<P: Precision> Lowering<'_, P> {
     /// Strips a softmax over all classes: the network ends in its input.
     pub(crate) fn softmax(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
         node.only(&self.raw.file, &["axis"])?;

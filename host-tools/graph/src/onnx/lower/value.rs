@@ -87,10 +87,10 @@ pub(crate) enum Source {
 
 /// An operation whose float result has not been quantized yet.
 #[derive(Debug)]
-pub(crate) struct Pending {
+pub(crate) struct Pending<P = Int8Weights> {
     /// Name of its ONNX node.
     pub(crate) node: String,
-    pub(crate) op: Op<Int8Weights>,
+    pub(crate) op: Op<P>,
     pub(crate) inputs: Vec<TensorId>,
     pub(crate) shape: Shape,
 }

@@ -2,6 +2,7 @@
 
 use super::Lowering;
 use super::formats::normalized;
+use super::precision::Precision;
 use super::value::{Codes, Probabilities, QuantizedConstant, Real, Value, transposed};
 use super::view::View;
 use crate::onnx::error::OnnxError;
@@ -23,7 +24,7 @@ pub(crate) fn is_view(op: &str) -> bool {
     )
 }
 
-impl Lowering<'_> {
+impl<P: Precision> Lowering<'_, P> {
     /// The output of an operator that [`is_view`].
     pub(crate) fn reviewed(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
         let file = &self.raw.file;

@@ -1,6 +1,7 @@
 //! Windows: kernel, strides, dilations and the ways ONNX has of saying padding.
 
 use super::Lowering;
+use super::precision::Precision;
 use crate::onnx::error::OnnxError;
 use crate::onnx::raw::RawNode;
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
@@ -9,7 +10,7 @@ use thumbnet_kernels::geometry::{Padding, Shape, Window};
 pub(crate) const ATTRIBUTES: [&str; 5] =
     ["auto_pad", "dilations", "kernel_shape", "pads", "strides"];
 
-impl Lowering<'_> {
+impl<P: Precision> Lowering<'_, P> {
     /// The window of `node` over a map of shape `input`; `kernel` is known from the weights, or
     /// read.
     pub(crate) fn window(

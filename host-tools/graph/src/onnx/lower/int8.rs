@@ -1,0 +1,84 @@
+//! Int8 models: float operators work on dequantized maps, and their results wait for a
+//! QuantizeLinear.
+
+use super::Lowering;
+use super::operands::Operand;
+use super::precision::{LayerConstants, Precision};
+use super::value::{QuantizedConstant, Value};
+use crate::graph::Quantization;
+use crate::onnx::error::OnnxError;
+use crate::onnx::raw::RawNode;
+use crate::op::{Int8Weights, Op};
+use std::rc::Rc;
+use thumbnet_kernels::geometry::Shape;
+
+impl Precision for Int8Weights {
+    type Format = Quantization;
+    type Constant = QuantizedConstant;
+
+    fn operator(lowering: &mut Lowering<'_>, node: &RawNode) -> Result<Value, OnnxError> {
+        lowering.operator(node)
+    }
+
+    fn operand(
+        lowering: &mut Lowering<'_>,
+        node: &RawNode,
+        index: usize,
+    ) -> Result<Operand, OnnxError> {
+        lowering.dequantized_operand(node, index)
+    }
+
+    fn result(
+        lowering: &mut Lowering<'_>,
+        node: &RawNode,
+        op: Op<Self>,
+        inputs: Vec<(Operand, Shape)>,
+    ) -> Result<Value, OnnxError> {
+        lowering.wait_for_quantizer(node, op, inputs)
+    }
+
+    fn clamped(
+        lowering: &mut Lowering<'_>,
+        node: &RawNode,
+        limits: [f32; 2],
+    ) -> Result<Value, OnnxError> {
+        lowering.clamp(node, limits)
+    }
+
+    fn add_constant(
+        lowering: &mut Lowering<'_>,
+        node: &RawNode,
+        map: usize,
+        constant: usize,
+    ) -> Result<Value, OnnxError> {
+        lowering.add_bias(node, map, constant)
+    }
+
+    fn constant(
+        lowering: &Lowering<'_>,
+        node: &RawNode,
+        index: usize,
+    ) -> Result<Rc<QuantizedConstant>, OnnxError> {
+        lowering.weights(node, index)
+    }
+
+    fn dims(constant: &QuantizedConstant) -> &[usize] {
+        &constant.codes.dims
+    }
+
+    fn weights(
+        lowering: &Lowering<'_>,
+        node: &RawNode,
+        layer: LayerConstants<'_, Self>,
+        positions: impl Iterator<Item = usize>,
+    ) -> Result<Self, OnnxError> {
+        let LayerConstants { constant, axis, channels, bias, x } = layer;
+        let scales = lowering.channel_scales(node, constant, axis, channels)?;
+        let values = lowering.int8_codes(node, constant, positions)?;
+        let bias = match bias {
+            Some(index) => lowering.bias(node, index, x, &scales)?,
+            None => vec![0; channels],
+        };
+        Ok(Self { values, bias, scales })
+    }
+}
