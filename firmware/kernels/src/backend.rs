@@ -1,6 +1,7 @@
 //! One trait, one associated function per op; an instruction set overrides what it speeds up.
 
 use crate::armv7em;
+use crate::map::Map;
 use crate::packed::{self, PackedConv2d, PackedDense};
 use crate::portable;
 use crate::portable::{Add, AddFloat, AveragePool2d, Conv2d, Dense, DepthwiseConv2d, MaxPool2d};
@@ -10,16 +11,16 @@ use crate::requantize::Requantize;
 /// backend adds only what it speeds up and signatures cannot drift.
 pub trait Backend {
     /// Convolution with fused ReLU (a clamp) and max pool. See [`portable::conv2d()`].
-    fn conv2d<R: Requantize>(layer: &Conv2d<'_, R>, input: &[i8], output: &mut [i8]) {
+    fn conv2d<R: Requantize>(layer: &Conv2d<'_, R>, input: &Map, output: &Map) {
         portable::conv2d(layer, input, output);
     }
 
     /// Convolution with many input channels, packed. See [`packed::deep_conv2d()`].
     fn deep_conv2d<R: Requantize>(
         layer: &PackedConv2d<'_, R>,
-        input: &[i8],
+        input: &Map,
         scratch: &mut [i8],
-        output: &mut [i8],
+        output: &Map,
     ) {
         packed::deep_conv2d(layer, input, scratch, output);
     }
@@ -27,9 +28,9 @@ pub trait Backend {
     /// Convolution with few input channels, packed. See [`packed::shallow_conv2d()`].
     fn shallow_conv2d<R: Requantize>(
         layer: &PackedConv2d<'_, R>,
-        input: &[i8],
+        input: &Map,
         scratch: &mut [i8],
-        output: &mut [i8],
+        output: &Map,
     ) {
         packed::shallow_conv2d(layer, input, scratch, output);
     }
@@ -37,49 +38,45 @@ pub trait Backend {
     /// 3 x 3 convolution in Winograd form, with transformed weights. See [`packed::winograd_conv2d()`].
     fn winograd_conv2d<R: Requantize>(
         layer: &PackedConv2d<'_, R>,
-        input: &[i8],
+        input: &Map,
         scratch: &mut [i8],
-        output: &mut [i8],
+        output: &Map,
     ) {
         packed::winograd_conv2d(layer, input, scratch, output);
     }
 
     /// Depthwise convolution. See [`portable::depthwise_conv2d()`].
-    fn depthwise_conv2d<R: Requantize>(
-        layer: &DepthwiseConv2d<'_, R>,
-        input: &[i8],
-        output: &mut [i8],
-    ) {
+    fn depthwise_conv2d<R: Requantize>(layer: &DepthwiseConv2d<'_, R>, input: &Map, output: &Map) {
         portable::depthwise_conv2d(layer, input, output);
     }
 
     /// Fully connected layer. See [`portable::dense()`].
-    fn dense<R: Requantize>(layer: &Dense<'_, R>, input: &[i8], output: &mut [i8]) {
+    fn dense<R: Requantize>(layer: &Dense<'_, R>, input: &Map, output: &Map) {
         portable::dense(layer, input, output);
     }
 
     /// Fully connected layer, packed. See [`packed::packed_dense()`].
-    fn packed_dense<R: Requantize>(layer: &PackedDense<'_, R>, input: &[i8], output: &mut [i8]) {
+    fn packed_dense<R: Requantize>(layer: &PackedDense<'_, R>, input: &Map, output: &Map) {
         packed::packed_dense(layer, input, output);
     }
 
     /// Max pool. See [`portable::max_pool2d()`].
-    fn max_pool2d(layer: &MaxPool2d, input: &[i8], output: &mut [i8]) {
+    fn max_pool2d(layer: &MaxPool2d, input: &Map, output: &Map) {
         portable::max_pool2d(layer, input, output);
     }
 
     /// Average pool. See [`portable::average_pool2d()`].
-    fn average_pool2d<R: Requantize>(layer: &AveragePool2d<R>, input: &[i8], output: &mut [i8]) {
+    fn average_pool2d<R: Requantize>(layer: &AveragePool2d<R>, input: &Map, output: &Map) {
         portable::average_pool2d(layer, input, output);
     }
 
     /// Residual add of two maps. See [`portable::add()`].
-    fn add(layer: &Add, lhs: &[i8], rhs: &[i8], output: &mut [i8]) {
+    fn add(layer: &Add, lhs: &Map, rhs: &Map, output: &Map) {
         portable::add(layer, lhs, rhs, output);
     }
 
     /// Residual add of two maps with any scales. See [`portable::add_float()`].
-    fn add_float(layer: &AddFloat, lhs: &[i8], rhs: &[i8], output: &mut [i8]) {
+    fn add_float(layer: &AddFloat, lhs: &Map, rhs: &Map, output: &Map) {
         portable::add_float(layer, lhs, rhs, output);
     }
 }
@@ -99,40 +96,36 @@ pub struct Armv7em;
 impl Backend for Armv7em {
     fn deep_conv2d<R: Requantize>(
         layer: &PackedConv2d<'_, R>,
-        input: &[i8],
+        input: &Map,
         scratch: &mut [i8],
-        output: &mut [i8],
+        output: &Map,
     ) {
         armv7em::deep_conv2d(layer, input, scratch, output);
     }
 
     fn shallow_conv2d<R: Requantize>(
         layer: &PackedConv2d<'_, R>,
-        input: &[i8],
+        input: &Map,
         scratch: &mut [i8],
-        output: &mut [i8],
+        output: &Map,
     ) {
         armv7em::shallow_conv2d(layer, input, scratch, output);
     }
 
     fn winograd_conv2d<R: Requantize>(
         layer: &PackedConv2d<'_, R>,
-        input: &[i8],
+        input: &Map,
         scratch: &mut [i8],
-        output: &mut [i8],
+        output: &Map,
     ) {
         armv7em::winograd_conv2d(layer, input, scratch, output);
     }
 
-    fn depthwise_conv2d<R: Requantize>(
-        layer: &DepthwiseConv2d<'_, R>,
-        input: &[i8],
-        output: &mut [i8],
-    ) {
+    fn depthwise_conv2d<R: Requantize>(layer: &DepthwiseConv2d<'_, R>, input: &Map, output: &Map) {
         armv7em::depthwise_conv2d(layer, input, output);
     }
 
-    fn packed_dense<R: Requantize>(layer: &PackedDense<'_, R>, input: &[i8], output: &mut [i8]) {
+    fn packed_dense<R: Requantize>(layer: &PackedDense<'_, R>, input: &Map, output: &Map) {
         armv7em::packed_dense(layer, input, output);
     }
 }

@@ -11,12 +11,15 @@
 
 #[cfg(feature = "pack")]
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 pub mod armv7em;
 mod backend;
 pub mod blob;
 pub mod geometry;
 pub mod intrin;
+pub mod map;
 pub mod model;
 pub mod packed;
 pub mod portable;

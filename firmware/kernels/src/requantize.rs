@@ -5,6 +5,7 @@
 //! f32 form. [`Float`] is that f32 form, ONNX's own definition, exact for any scale.
 
 use crate::intrin::{float_codes, smmlar, ssat8};
+use crate::map::Map;
 
 /// Scales accumulators of channel `0..c` to int8.
 pub trait Requantize: Copy {
@@ -15,9 +16,9 @@ pub trait Requantize: Copy {
     /// The codes of neighbouring channels from `channel` on, of accumulators `sums + biases`, up to the
     /// shortest slice.
     #[inline(always)]
-    fn requantize_channels(&self, channel: usize, sums: &[i32], biases: &[i32], codes: &mut [i8]) {
-        for (lane, ((code, sum), bias)) in codes.iter_mut().zip(sums).zip(biases).enumerate() {
-            *code = self.requantize(sum.wrapping_add(*bias), channel + lane);
+    fn requantize_channels(&self, channel: usize, sums: &[i32], biases: &[i32], codes: &Map) {
+        for (lane, ((code, sum), bias)) in codes.iter().zip(sums).zip(biases).enumerate() {
+            code.set(self.requantize(sum.wrapping_add(*bias), channel + lane));
         }
     }
 }
@@ -47,7 +48,7 @@ impl Requantize for FixedPoint<'_> {
     }
 
     #[inline(always)]
-    fn requantize_channels(&self, channel: usize, sums: &[i32], biases: &[i32], codes: &mut [i8]) {
+    fn requantize_channels(&self, channel: usize, sums: &[i32], biases: &[i32], codes: &Map) {
         let multipliers = self.multipliers.get(channel..).unwrap_or_default();
         let zero_point = i32::from(self.zero_point);
         let [min, max] = [i32::from(self.min), i32::from(self.max)];
@@ -69,30 +70,27 @@ fn scale(
     sums: &[i32],
     biases: &[i32],
     multipliers: &[i32],
-    codes: &mut [i8],
+    codes: &Map,
     code: impl Fn(i32, i32) -> i8,
 ) {
     let len = codes.len().min(sums.len()).min(biases.len()).min(multipliers.len());
     let (Some(sums), Some(biases), Some(multipliers), Some(codes)) =
-        (sums.get(..len), biases.get(..len), multipliers.get(..len), codes.get_mut(..len))
+        (sums.get(..len), biases.get(..len), multipliers.get(..len), codes.get(..len))
     else {
         return;
     };
     let [sums, biases, multipliers] = [sums, biases, multipliers].map(<[i32]>::as_chunks::<4>);
-    let (fours, tail) = codes.as_chunks_mut::<4>();
+    let (fours, tail) = codes.as_chunks::<4>();
     for (((codes, sums), biases), multipliers) in
-        fours.iter_mut().zip(sums.0).zip(biases.0).zip(multipliers.0)
+        fours.iter().zip(sums.0).zip(biases.0).zip(multipliers.0)
     {
-        for (((to, sum), bias), multiplier) in
-            codes.iter_mut().zip(sums).zip(biases).zip(multipliers)
-        {
-            *to = code(sum.wrapping_add(*bias), *multiplier);
+        for (((to, sum), bias), multiplier) in codes.iter().zip(sums).zip(biases).zip(multipliers) {
+            to.set(code(sum.wrapping_add(*bias), *multiplier));
         }
     }
-    for (((to, sum), bias), multiplier) in
-        tail.iter_mut().zip(sums.1).zip(biases.1).zip(multipliers.1)
+    for (((to, sum), bias), multiplier) in tail.iter().zip(sums.1).zip(biases.1).zip(multipliers.1)
     {
-        *to = code(sum.wrapping_add(*bias), *multiplier);
+        to.set(code(sum.wrapping_add(*bias), *multiplier));
     }
 }
 
@@ -118,11 +116,11 @@ impl Requantize for Float<'_> {
     }
 
     #[inline(always)]
-    fn requantize_channels(&self, channel: usize, sums: &[i32], biases: &[i32], codes: &mut [i8]) {
+    fn requantize_channels(&self, channel: usize, sums: &[i32], biases: &[i32], codes: &Map) {
         let factors = self.factors.get(channel..).unwrap_or_default();
         float_codes(sums, biases, factors, self.zero_point, codes);
         if self.min > i8::MIN || self.max < i8::MAX {
-            codes.iter_mut().for_each(|code| *code = clamp(*code, self.min, self.max));
+            codes.iter().for_each(|code| code.set(clamp(code.get(), self.min, self.max)));
         }
     }
 }

@@ -1,7 +1,9 @@
 //! No descriptor makes a kernel panic, whatever it says, with overflow checks on; and what it does not
 //! describe it does not write.
 
+use std::cell::Cell;
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
+use thumbnet_kernels::map::map;
 use thumbnet_kernels::packed::{
     PackedConv2d, PackedDense, deep_kernel_exists, deep_scratch_bytes, shallow_kernel_exists,
     shallow_scratch_bytes, winograd_kernel_exists, winograd_scratch_bytes,
@@ -65,6 +67,10 @@ impl Random {
     }
 }
 
+fn cells(codes: &[i8]) -> Vec<Cell<i8>> {
+    codes.iter().copied().map(Cell::new).collect()
+}
+
 /// Random sizes, mostly consistent: the output is what the windows make of the input.
 struct Sizes {
     input: Shape,
@@ -101,12 +107,12 @@ fn run_everything<B: Backend>(seed: u64) -> bool {
     let (bias, weights, input_zero_point) = (&bias[..], &weights[..], 3);
 
     let layer = Conv2d { input, output, window, pool, input_zero_point, weights, bias, requantize };
-    let sound = layer.describes(&codes, &out);
-    B::conv2d(&layer, &codes, &mut out);
-    B::max_pool2d(&MaxPool2d { input, output, window }, &codes, &mut out);
+    let sound = layer.describes(&cells(&codes), map(&mut out));
+    B::conv2d(&layer, &cells(&codes), map(&mut out));
+    B::max_pool2d(&MaxPool2d { input, output, window }, &cells(&codes), map(&mut out));
     let layer = AveragePool2d { input, output, window, input_zero_point, bias: 0, requantize };
-    B::average_pool2d(&layer, &codes, &mut out);
-    B::dense(&Dense { weights, bias, requantize }, &codes, &mut out);
+    B::average_pool2d(&layer, &cells(&codes), map(&mut out));
+    B::dense(&Dense { weights, bias, requantize }, &cells(&codes), map(&mut out));
     let add = Add {
         zero_points: [-128, 127, 0],
         shifts: [random.size() as u32, 1],
@@ -114,10 +120,10 @@ fn run_everything<B: Backend>(seed: u64) -> bool {
         min: -128,
         max: 127,
     };
-    B::add(&add, &codes, &codes, &mut out);
+    B::add(&add, &cells(&codes), &cells(&codes), map(&mut out));
     let scales = [0; 3].map(|_| f32::from_bits((random.below(1 << 16) as u32) << 16));
     let add = AddFloat { zero_points: [-128, 127, 0], scales, min: -128, max: 127 };
-    B::add_float(&add, &codes, &codes, &mut out);
+    B::add_float(&add, &cells(&codes), &cells(&codes), map(&mut out));
 
     let channelwise = vec![1; random.len(&[window.kernel[0], window.kernel[1], input.c])];
     let output = Shape { c: input.c, ..output };
@@ -126,7 +132,7 @@ fn run_everything<B: Backend>(seed: u64) -> bool {
     let (weights, bias) = (&channelwise[..], &bias[..]);
     let layer =
         DepthwiseConv2d { input, output, window, input_zero_point, weights, bias, requantize };
-    B::depthwise_conv2d(&layer, &codes, &mut out);
+    B::depthwise_conv2d(&layer, &cells(&codes), map(&mut out));
     run_packed::<B>(random);
     sound
 }
@@ -155,8 +161,8 @@ fn run_packed<B: Backend>(random: &mut Random) {
         let mut scratch = vec![[0; 8]; random.below(250)];
         let scratch = scratch.as_flattened_mut();
         let start = random.below(5).min(scratch.len()); // not aligned, as it should be
-        B::deep_conv2d(&layer, &codes, &mut scratch[start..], &mut out);
-        B::shallow_conv2d(&layer, &codes, &mut scratch[start..], &mut out);
+        B::deep_conv2d(&layer, &cells(&codes), &mut scratch[start..], map(&mut out));
+        B::shallow_conv2d(&layer, &cells(&codes), &mut scratch[start..], map(&mut out));
         // Sound more often with the only window that there is a kernel for.
         let window = Window { padding: window.padding, ..Window::square(3, 1) };
         let positions = window.positions(input.h, input.w);
@@ -166,12 +172,16 @@ fn run_packed<B: Backend>(random: &mut Random) {
         let words = random.len(&[output.c.div_ceil(2), 16, input.c.div_ceil(8), 8]);
         let weights = vec![0x7f81_0101; words];
         let layer = PackedConv2d { window, output, weights: &weights, ..layer };
-        B::winograd_conv2d(&layer, &codes, &mut scratch[start..], &mut out);
+        B::winograd_conv2d(&layer, &cells(&codes), &mut scratch[start..], map(&mut out));
     }
     let words = random.len(&[output.c.div_ceil(2), codes.len().div_ceil(16), 8]);
     let weights = vec![0x0101_0101; words];
     let mut out = vec![0; bias.len()];
-    B::packed_dense(&PackedDense { weights: &weights, bias: &bias, requantize }, &codes, &mut out);
+    B::packed_dense(
+        &PackedDense { weights: &weights, bias: &bias, requantize },
+        &cells(&codes),
+        map(&mut out),
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 use std::marker::PhantomData;
 use thumbnet_compile::{Call, Factors, PackedLayout, Program, Region, Requantize, Step};
+use thumbnet_kernels::map::{Map, Maps};
 use thumbnet_kernels::packed::{PackedConv2d, PackedDense};
 use thumbnet_kernels::portable::{AveragePool2d, Conv2d, Dense, DepthwiseConv2d, MaxPool2d};
 use thumbnet_kernels::requantize::{FixedPoint, Float};
@@ -50,50 +51,44 @@ impl<'p, B: Backend> Simulator<'p, B> {
 
 /// Calls the kernel of one step.
 fn execute<B: Backend>(step: &Step, arena: &mut [i8]) {
+    let scratch = step.scratch.unwrap_or(Region { offset: 0, bytes: 0 });
+    let (maps, scratch) = Maps::beside(arena, scratch.range());
+    let map = |region: Region| {
+        let map = maps.at(region.range());
+        assert_eq!(map.len(), region.bytes, "the planner keeps maps off the scratch area");
+        map
+    };
+    let output = map(step.output);
     match *step.inputs.as_slice() {
-        [input] => {
-            // Without scratch, an empty region: disjoint from everything.
-            let scratch = step.scratch.unwrap_or(Region { offset: 0, bytes: 0 });
-            let [input, scratch, output] = regions(arena, [input, scratch, step.output]);
-            match step.call.requantize() {
-                Some(requantize) => match &requantize.factors {
-                    Factors::Fixed(multipliers) => {
-                        let requantize = fixed(requantize, multipliers);
-                        scaled::<B, _>(step, requantize, input, scratch, output);
-                    }
-                    Factors::Float(factors) => {
-                        let requantize = float(requantize, factors);
-                        scaled::<B, _>(step, requantize, input, scratch, output);
-                    }
-                },
-                None => passed::<B>(step, input, output),
-            }
-        }
-        [lhs, rhs] if lhs == rhs => {
-            let [both, output] = regions(arena, [lhs, step.output]);
-            added::<B>(step, both, both, output);
-        }
-        [lhs, rhs] => {
-            let [lhs, rhs, output] = regions(arena, [lhs, rhs, step.output]);
-            added::<B>(step, lhs, rhs, output);
-        }
+        [input] => match step.call.requantize() {
+            Some(requantize) => match &requantize.factors {
+                Factors::Fixed(multipliers) => {
+                    scaled::<B, _>(
+                        step,
+                        fixed(requantize, multipliers),
+                        map(input),
+                        scratch,
+                        output,
+                    );
+                }
+                Factors::Float(factors) => {
+                    scaled::<B, _>(step, float(requantize, factors), map(input), scratch, output);
+                }
+            },
+            None => passed::<B>(step, map(input), output),
+        },
+        [lhs, rhs] => added::<B>(step, map(lhs), map(rhs), output),
         _ => unreachable!("the compiler makes steps of one or two inputs"),
     }
-}
-
-fn regions<const N: usize>(arena: &mut [i8], regions: [Region; N]) -> [&mut [i8]; N] {
-    arena
-        .get_disjoint_mut(regions.map(Region::range))
-        .expect("the planner keeps the maps of a step apart and in the arena")
 }
 
 /// A kernel that requantizes with `requantize`.
 fn scaled<B: Backend, R: requantize::Requantize>(
     step: &Step,
     requantize: R,
-    input_map: &[i8],
+    input_map: &Map,
     scratch: &mut [i8],
-    output_map: &mut [i8],
+    output_map: &Map,
 ) {
     let output = step.output_shape;
     match &step.call {
@@ -159,7 +154,7 @@ fn scaled<B: Backend, R: requantize::Requantize>(
 }
 
 /// A kernel of two maps.
-fn added<B: Backend>(step: &Step, lhs: &[i8], rhs: &[i8], output: &mut [i8]) {
+fn added<B: Backend>(step: &Step, lhs: &Map, rhs: &Map, output: &Map) {
     match &step.call {
         Call::Add(add) => B::add(add, lhs, rhs, output),
         Call::AddFloat(add) => B::add_float(add, lhs, rhs, output),
@@ -168,7 +163,7 @@ fn added<B: Backend>(step: &Step, lhs: &[i8], rhs: &[i8], output: &mut [i8]) {
 }
 
 /// A kernel that passes codes through.
-fn passed<B: Backend>(step: &Step, input_map: &[i8], output_map: &mut [i8]) {
+fn passed<B: Backend>(step: &Step, input_map: &Map, output_map: &Map) {
     let Call::MaxPool2d { input, window } = &step.call else {
         unreachable!("all other kernels of one input requantize")
     };

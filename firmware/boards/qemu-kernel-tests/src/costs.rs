@@ -1,11 +1,12 @@
 //! What the layers of the seed CNN cost, held to their budgets.
 
-use crate::cases::{Convolution, Depthwise, FullyConnected, Kind};
+use crate::cases::{Convolution, Depthwise, FullyConnected, Kind, cells};
 use crate::timer::Timer;
 use alloc::vec;
 use core::hint::black_box;
 use cortex_m_semihosting::hprintln;
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
+use thumbnet_kernels::map::map;
 use thumbnet_kernels::packed::{PackedDense, pack_dense};
 use thumbnet_kernels::portable::MaxPool2d;
 use thumbnet_kernels::{Backend, Native};
@@ -63,8 +64,9 @@ fn convolution(timer: &mut Timer, name: &str, case: &Convolution, kind: Kind) ->
     let bytes = case.scratch_bytes(kind);
     let mut scratch = vec![[0_i8; 8]; bytes / 8];
     let mut output = vec![0; layer.output.len()];
+    let (codes, result) = (cells(&case.codes), map(&mut output));
     let cost = timer.measure(|| {
-        kind.run::<Native>(&layer, &case.codes, scratch.as_flattened_mut(), &mut output);
+        kind.run::<Native>(&layer, &codes, scratch.as_flattened_mut(), result);
     });
     assert!(output == case.plain(), "{name} differs");
     hprintln!("{}: {} instructions, {} bytes of scratch", name, cost, bytes);
@@ -76,7 +78,8 @@ fn dense(timer: &mut Timer, name: &str, inputs: usize, outputs: usize) -> u32 {
     let weights = pack_dense(&case.weights, inputs).expect("symmetric weights mix");
     let layer = PackedDense { weights: &weights, bias: &case.bias, requantize: case.requantize() };
     let mut output = vec![0; outputs];
-    let cost = timer.measure(|| Native::packed_dense(&layer, &case.codes, &mut output));
+    let (codes, result) = (cells(&case.codes), map(&mut output));
+    let cost = timer.measure(|| Native::packed_dense(&layer, &codes, result));
     assert!(output == case.plain(), "{name} differs");
     hprintln!("{}: {} instructions", name, cost);
     cost
@@ -86,9 +89,8 @@ fn depthwise(timer: &mut Timer, name: &str, input: Shape, window: Window) -> u32
     let case = Depthwise::new(7, input, window);
     let layer = case.layer();
     let mut output = vec![0; layer.output.len()];
-    let cost = timer.measure(|| {
-        Native::depthwise_conv2d(black_box(&layer), &case.codes, &mut output);
-    });
+    let (codes, result) = (cells(&case.codes), map(&mut output));
+    let cost = timer.measure(|| Native::depthwise_conv2d(black_box(&layer), &codes, result));
     assert!(output == case.plain(), "{name} differs");
     hprintln!("{}: {} instructions", name, cost);
     cost
@@ -98,10 +100,9 @@ fn max_pool(timer: &mut Timer) {
     let input = Shape::new(26, 26, 32);
     let output = Shape::new(13, 13, 32);
     let layer = MaxPool2d { input, output, window: Window::square(2, 2) };
-    let codes = vec![3; input.len()];
+    let codes = cells(&vec![3; input.len()]);
     let mut pooled = vec![0; output.len()];
-    let cost = timer.measure(|| {
-        Native::max_pool2d(black_box(&layer), black_box(&codes), &mut pooled);
-    });
+    let pooled = map(&mut pooled);
+    let cost = timer.measure(|| Native::max_pool2d(black_box(&layer), black_box(&codes), pooled));
     hprintln!("max pool 2x2 26x26x32: {} instructions", cost);
 }

@@ -2,6 +2,7 @@
 
 use crate::cases::Random;
 use thumbnet_kernels::intrin::{model, smlad, smmlar, ssat8, sxtb16, sxtb16_ror8};
+use thumbnet_kernels::map::map;
 use thumbnet_kernels::requantize::{Float, Requantize, float};
 
 const EXTREMES: [u32; 10] = [
@@ -57,7 +58,7 @@ pub fn fpu_matches_its_model() {
         let zero_point = random.code();
         let requantize = Float { factors: &factors, zero_point, min: -100, max: 127 };
         let mut codes = [0x55; 9];
-        requantize.requantize_channels(1, &sums[..len], &biases, &mut codes[..len]);
+        requantize.requantize_channels(1, &sums[..len], &biases, map(&mut codes[..len]));
         for (lane, code) in codes.iter().enumerate().take(len.min(8)) {
             let accumulator = sums[lane].wrapping_add(biases[lane]);
             let expected = float(accumulator, factors[lane + 1], zero_point).max(-100);

@@ -4,6 +4,7 @@ use crate::geometry::{Shape, Window};
 use crate::intrin::{
     BLOCKS, Chunk, DeepSums as Sums, DeepTile, chunks_mut, deep_tile, sxtb16, sxtb16_ror8,
 };
+use crate::map::{Map, word};
 use crate::packed::{PackedConv2d, deep_fits, deep_patch_size, deep_words_of_four};
 use crate::requantize::Requantize;
 
@@ -19,9 +20,9 @@ use crate::requantize::Requantize;
 #[inline(always)]
 pub fn deep_conv2d<R: Requantize>(
     layer: &PackedConv2d<'_, R>,
-    input: &[i8],
+    input: &Map,
     scratch: &mut [i8],
-    output: &mut [i8],
+    output: &Map,
 ) {
     // Inlined, so that windows are constants here in generated code and only one tile is linked.
     let Some(tile) = deep_tile(layer.window.kernel[1], layer.window.stride[1]) else { return };
@@ -31,9 +32,9 @@ pub fn deep_conv2d<R: Requantize>(
 fn convolve<R: Requantize>(
     layer: &PackedConv2d<'_, R>,
     tile: DeepTile,
-    input: &[i8],
+    input: &Map,
     scratch: &mut [i8],
-    output: &mut [i8],
+    output: &Map,
 ) {
     if !deep_fits(layer, scratch) || !layer.describes(input, output) {
         return;
@@ -44,8 +45,8 @@ fn convolve<R: Requantize>(
     let Shape { w, c, .. } = layer.output;
     let pixels_at_once = if pooled { 1 } else { 2 };
     let mut sums = [[0; CHANNELS]; 2];
-    for (y, row) in output.chunks_exact_mut((w * c).max(1)).enumerate() {
-        for (x, pixels) in row.chunks_mut((pixels_at_once * c).max(1)).enumerate() {
+    for (y, row) in output.chunks_exact((w * c).max(1)).enumerate() {
+        for (x, pixels) in row.chunks((pixels_at_once * c).max(1)).enumerate() {
             frame.fill(input, [y, x], patch);
             if pooled {
                 largest_positions(layer, tile, &frame, patch, &mut sums, pixels);
@@ -67,12 +68,12 @@ fn largest_positions<R: Requantize>(
     frame: &Frame,
     patch: &[Chunk],
     sums: &mut Sums,
-    pixel: &mut [i8],
+    pixel: &Map,
 ) {
     let chunks = chunks_of_four(layer);
     let filters = layer.weights.as_chunks::<8>().0;
     let row_step = layer.window.stride[0] * frame.row_len;
-    let groups = pixel.chunks_mut(CHANNELS).zip(layer.bias.chunks(CHANNELS));
+    let groups = pixel.chunks(CHANNELS).zip(layer.bias.chunks(CHANNELS));
     for (group, (codes, biases)) in groups.enumerate() {
         let weights = filters.get(group * BLOCKS * chunks..).unwrap_or_default();
         let mut largest = [i32::MIN; CHANNELS];
@@ -94,7 +95,7 @@ fn both_positions<R: Requantize>(
     tile: DeepTile,
     patch: &[Chunk],
     sums: &mut Sums,
-    pixels: &mut [i8],
+    pixels: &Map,
 ) {
     let chunks = chunks_of_four(layer);
     let filters = layer.weights.as_chunks::<8>().0;
@@ -102,12 +103,12 @@ fn both_positions<R: Requantize>(
         let weights = filters.get(group * BLOCKS * chunks..).unwrap_or_default();
         tile(patch, weights, chunks, sums);
         let channel = group * CHANNELS;
-        let mut rest = &mut *pixels;
+        let mut rest = pixels;
         for sums in sums.iter() {
-            let Some((pixel, after)) = rest.split_at_mut_checked(layer.output.c) else { break };
+            let Some((pixel, after)) = rest.split_at_checked(layer.output.c) else { break };
             rest = after;
-            let codes = pixel.get_mut(channel..).unwrap_or_default();
-            let codes = codes.get_mut(..biases.len()).unwrap_or_default();
+            let codes = pixel.get(channel..).unwrap_or_default();
+            let codes = codes.get(..biases.len()).unwrap_or_default();
             layer.requantize.requantize_channels(channel, sums, biases, codes);
         }
     }
@@ -148,14 +149,14 @@ impl Frame {
     }
 
     /// Fills `patch` with the input at position `[y, x]` of the frame.
-    fn fill(&self, input: &[i8], [y, x]: [usize; 2], patch: &mut [Chunk]) {
+    fn fill(&self, input: &Map, [y, x]: [usize; 2], patch: &mut [Chunk]) {
         let Shape { h, w, c } = self.input;
         let [rows, columns] = [self.window.rows_inside(y, h), self.window.columns_inside(x, w)];
         let [kernel_h, kernel_w] = self.window.kernel;
         let patch = patch.get_mut(..kernel_h * self.row_len).unwrap_or_default();
         if [rows.count, columns.count] != self.window.kernel {
-            let [low, high] = [[self.zero_point; 4]; 2];
-            patch.fill(halfwords(&low, &high));
+            let four = u32::from_le_bytes([self.zero_point as u8; 4]);
+            patch.fill(halfwords(four, four));
         }
         let first = (rows.start * w + columns.start) * c;
         let input_rows = input.get(first..).unwrap_or_default().chunks((w * c).max(1));
@@ -178,28 +179,28 @@ impl Frame {
 
 /// Eight channels of neighbouring pixels, each `step` codes after the last.
 #[inline(always)]
-fn copy_whole(pixels: &[i8], step: usize, chunks: &mut [Chunk]) {
+fn copy_whole(pixels: &Map, step: usize, chunks: &mut [Chunk]) {
     for (chunk, pixel) in chunks.iter_mut().zip(pixels.chunks(step.max(1))) {
         if let [low, high, ..] = pixel.as_chunks::<4>().0 {
-            *chunk = halfwords(low, high);
+            *chunk = halfwords(word(low), word(high));
         }
     }
 }
 
 /// The last `left` channels of neighbouring pixels, filled up with 0; their weights are 0.
-fn copy_tail(pixels: &[i8], step: usize, left: usize, chunks: &mut [Chunk]) {
+fn copy_tail(pixels: &Map, step: usize, left: usize, chunks: &mut [Chunk]) {
     for (chunk, pixel) in chunks.iter_mut().zip(pixels.chunks(step.max(1))) {
         let mut channels = [0; 8];
         for (to, from) in channels.iter_mut().zip(pixel).take(left) {
-            *to = *from;
+            *to = from.get() as u8;
         }
-        let [a, b, c, d, e, f, g, h] = channels;
-        *chunk = halfwords(&[a, b, c, d], &[e, f, g, h]);
+        let [low, high] = [0, 4]
+            .map(|first| u32::from_le_bytes([0, 1, 2, 3].map(|index| channels[first + index])));
+        *chunk = halfwords(low, high);
     }
 }
 
 #[inline(always)]
-fn halfwords(low: &[i8; 4], high: &[i8; 4]) -> Chunk {
-    let [low, high] = [low, high].map(|codes| u32::from_le_bytes(codes.map(|code| code as u8)));
+fn halfwords(low: u32, high: u32) -> Chunk {
     [sxtb16(low), sxtb16_ror8(low), sxtb16(high), sxtb16_ror8(high)]
 }

@@ -1,23 +1,25 @@
 //! Dense layer: eight outputs at a time, the rest by pairs.
 
-use crate::intrin::{dense_tile, smlad, sxtb16, sxtb16_ror8};
+use crate::intrin::{DenseInputs as Inputs, dense_tile, smlad, sxtb16, sxtb16_ror8};
+use crate::map::{Map, word};
 use crate::packed::{DENSE_RUN_STEPS as RUN_STEPS, PackedDense};
 use crate::requantize::Requantize;
+use core::cell::Cell;
 
 /// As [`crate::packed::packed_dense()`].
 ///
 /// Inputs become halfwords as they are read, so there is no scratch memory. About 1.0 instructions a
 /// multiplication in whole eights of outputs, 1.8 in the rest.
-pub fn dense<R: Requantize>(layer: &PackedDense<'_, R>, input: &[i8], output: &mut [i8]) {
+pub fn dense<R: Requantize>(layer: &PackedDense<'_, R>, input: &Map, output: &Map) {
     if !layer.describes(input, output) {
         return;
     }
     let steps = input.len().div_ceil(16);
     let (eights, _) = layer.weights.as_chunks::<32>();
     let in_eights = output.len() / 8;
-    let (codes, rest) = output.split_at_mut_checked(in_eights * 8).unwrap_or_default();
+    let (codes, rest) = output.split_at_checked(in_eights * 8).unwrap_or_default();
     let mut channel = 0;
-    for (codes, weights) in codes.chunks_exact_mut(8).zip(eights.chunks_exact(steps.max(1))) {
+    for (codes, weights) in codes.chunks_exact(8).zip(eights.chunks_exact(steps.max(1))) {
         let sums = tile_with_tail(input, weights);
         let biases = layer.bias.get(channel..).unwrap_or_default();
         layer.requantize.requantize_channels(channel, &sums, biases, codes);
@@ -25,7 +27,7 @@ pub fn dense<R: Requantize>(layer: &PackedDense<'_, R>, input: &[i8], output: &m
     }
     let (pairs, _) =
         layer.weights.get(in_eights * steps * 32..).unwrap_or_default().as_chunks::<8>();
-    for (codes, weights) in rest.chunks_mut(2).zip(pairs.chunks_exact(steps.max(1))) {
+    for (codes, weights) in rest.chunks(2).zip(pairs.chunks_exact(steps.max(1))) {
         let sums = pair_with_tail(input, weights);
         let biases = layer.bias.get(channel..).unwrap_or_default();
         layer.requantize.requantize_channels(channel, &sums, biases, codes);
@@ -35,24 +37,24 @@ pub fn dense<R: Requantize>(layer: &PackedDense<'_, R>, input: &[i8], output: &m
 
 /// The last inputs, filled up to a whole step; their weights are 0 there.
 #[inline]
-fn padded(tail: &[i8]) -> [i8; 16] {
-    let mut step = [0; 16];
-    for (to, from) in step.iter_mut().zip(tail) {
-        *to = *from;
+fn padded(tail: &Map) -> [Cell<i8>; 16] {
+    let step = [const { Cell::new(0) }; 16];
+    for (to, from) in step.iter().zip(tail) {
+        to.set(from.get());
     }
     step
 }
 
-fn tile_with_tail(input: &[i8], weights: &[[i32; 32]]) -> [i32; 8] {
+fn tile_with_tail(input: &Map, weights: &[[i32; 32]]) -> [i32; 8] {
     in_runs(input, weights, dense_tile)
 }
 
-fn pair_with_tail(input: &[i8], weights: &[[i32; 8]]) -> [i32; 2] {
+fn pair_with_tail(input: &Map, weights: &[[i32; 8]]) -> [i32; 2] {
     in_runs(input, weights, |steps, weights| {
         let [mut mixed, mut plain] = [0, 0];
         for (step, weights) in steps.iter().zip(weights) {
             for (quad, words) in step.as_chunks::<4>().0.iter().zip(weights.as_chunks::<2>().0) {
-                let quad = u32::from_le_bytes(quad.map(|code| code as u8));
+                let quad = word(quad);
                 let [x02, x13] = [sxtb16(quad), sxtb16_ror8(quad)];
                 let [w02, w13] = words.map(|word| word as u32);
                 mixed = smlad(w13, x13, smlad(w02, x02, mixed));
@@ -66,9 +68,9 @@ fn pair_with_tail(input: &[i8], weights: &[[i32; 8]]) -> [i32; 2] {
 /// The sums of `tile` over runs of steps, each short enough to be exact, and over the tail.
 #[inline(always)]
 fn in_runs<const CHANNELS: usize, const WORDS: usize>(
-    input: &[i8],
+    input: &Map,
     weights: &[[i32; WORDS]],
-    tile: impl Fn(&[[i8; 16]], &[[i32; WORDS]]) -> [i32; CHANNELS],
+    tile: impl Fn(&[Inputs], &[[i32; WORDS]]) -> [i32; CHANNELS],
 ) -> [i32; CHANNELS] {
     let (whole, tail) = input.as_chunks::<16>();
     let mut runs = whole.chunks(RUN_STEPS).zip(weights.chunks(RUN_STEPS));

@@ -2,8 +2,10 @@
 
 use crate::geometry::Shape;
 use crate::intrin::{DepthwiseWeights, PIXELS, Steps, depthwise_tile, sxtb16, sxtb16_ror8};
+use crate::map::{Map, map};
 use crate::portable::{DepthwiseConv2d, depthwise_conv2d as portable};
 use crate::requantize::Requantize;
+use core::cell::Cell;
 
 /// As [`crate::portable::depthwise_conv2d()`].
 ///
@@ -13,11 +15,7 @@ use crate::requantize::Requantize;
 ///     for each output row: runs of pixels whose windows are on the map;
 ///                          each pixel at the border from a copy of its window with the padding filled in
 /// ```
-pub fn depthwise_conv2d<R: Requantize>(
-    layer: &DepthwiseConv2d<'_, R>,
-    input: &[i8],
-    output: &mut [i8],
-) {
+pub fn depthwise_conv2d<R: Requantize>(layer: &DepthwiseConv2d<'_, R>, input: &Map, output: &Map) {
     let channels = layer.input.c;
     if layer.window.kernel != [3, 3] || layer.window.dilation != [1, 1] || channels < 4 {
         return portable(layer, input, output);
@@ -32,7 +30,7 @@ pub fn depthwise_conv2d<R: Requantize>(
         let weights = weights(layer, channel);
         let four = Four { layer, input, channel, weights, biases: *biases.unwrap_or(&[0; 4]) };
         let row_len = (layer.output.w * channels).max(1);
-        for (y, row) in output.chunks_exact_mut(row_len).enumerate() {
+        for (y, row) in output.chunks_exact(row_len).enumerate() {
             four.row(y, row, &mut sums);
         }
     }
@@ -52,7 +50,7 @@ fn weights<R>(layer: &DepthwiseConv2d<'_, R>, channel: usize) -> DepthwiseWeight
 /// Four channels of a layer.
 struct Four<'a, R> {
     layer: &'a DepthwiseConv2d<'a, R>,
-    input: &'a [i8],
+    input: &'a Map,
     channel: usize,
     weights: DepthwiseWeights,
     biases: [i32; 4],
@@ -60,7 +58,7 @@ struct Four<'a, R> {
 
 impl<R: Requantize> Four<'_, R> {
     /// Computes the output row `y`.
-    fn row(&self, y: usize, row: &mut [i8], sums: &mut [[i32; 4]; PIXELS]) {
+    fn row(&self, y: usize, row: &Map, sums: &mut [[i32; 4]; PIXELS]) {
         let Shape { h, w, c } = self.layer.input;
         let window = &self.layer.window;
         let steps = Steps { column: c, row: w * c, pixel: window.stride[1] * c };
@@ -80,7 +78,7 @@ impl<R: Requantize> Four<'_, R> {
                 self.border_pixel([y, x], sums);
                 1
             };
-            let (codes, after) = rest.split_at_mut_checked(done * c).unwrap_or_default();
+            let (codes, after) = rest.split_at_checked(done * c).unwrap_or_default();
             self.finish(sums, codes);
             rest = after;
             x += done;
@@ -110,19 +108,19 @@ impl<R: Requantize> Four<'_, R> {
                 let Some(column) = columns.reads(tap_x, 1) else { continue };
                 let codes = self.input.get((row * w + column) * c + self.channel..);
                 if let Some(codes) = codes.and_then(|codes| codes.first_chunk::<4>()) {
-                    *to = *codes;
+                    *to = codes.each_ref().map(Cell::get);
                 }
             }
         }
         let steps = Steps { column: 4, row: 12, pixel: 36 };
-        depthwise_tile(patch.as_flattened(), steps, &self.weights, 1, sums);
+        depthwise_tile(map(patch.as_flattened_mut()), steps, &self.weights, 1, sums);
     }
 
     /// Adds the biases and writes the codes of whole pixels.
-    fn finish(&self, sums: &[[i32; 4]; PIXELS], pixels: &mut [i8]) {
+    fn finish(&self, sums: &[[i32; 4]; PIXELS], pixels: &Map) {
         let (channel, requantize) = (self.channel, &self.layer.requantize);
-        for (pixel, sums) in pixels.chunks_exact_mut(self.layer.input.c.max(1)).zip(sums) {
-            let codes = pixel.get_mut(channel..).and_then(|codes| codes.first_chunk_mut::<4>());
+        for (pixel, sums) in pixels.chunks_exact(self.layer.input.c.max(1)).zip(sums) {
+            let codes = pixel.get(channel..).and_then(|codes| codes.first_chunk::<4>());
             if let Some(codes) = codes {
                 requantize.requantize_channels(channel, sums, &self.biases, codes);
             }

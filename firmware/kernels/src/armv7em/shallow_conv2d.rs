@@ -4,6 +4,7 @@ use crate::geometry::Shape;
 use crate::intrin::{
     PAIRS, ShallowSums as Sums, ShallowTile, Taps, gather, halfwords_mut, shallow_tile, taps_mut,
 };
+use crate::map::Map;
 use crate::packed::{PackedConv2d, shallow_fits};
 use crate::requantize::Requantize;
 
@@ -20,9 +21,9 @@ const CHANNELS: usize = 2 * PAIRS;
 #[inline(always)]
 pub fn shallow_conv2d<R: Requantize>(
     layer: &PackedConv2d<'_, R>,
-    input: &[i8],
+    input: &Map,
     scratch: &mut [i8],
-    output: &mut [i8],
+    output: &Map,
 ) {
     // Inlined, so that sizes are constants here in generated code and only one tile is linked.
     let words = layer.filter_len().div_ceil(2);
@@ -33,9 +34,9 @@ pub fn shallow_conv2d<R: Requantize>(
 fn convolve<R: Requantize>(
     layer: &PackedConv2d<'_, R>,
     tile: ShallowTile,
-    input: &[i8],
+    input: &Map,
     scratch: &mut [i8],
-    output: &mut [i8],
+    output: &Map,
 ) {
     if !shallow_fits(layer, scratch) || !layer.describes(input, output) {
         return;
@@ -47,8 +48,8 @@ fn convolve<R: Requantize>(
     let Shape { w, c, .. } = layer.output;
     let pixels_at_once = if pooled { 1 } else { 4 };
     let mut sums = [[0; CHANNELS]; 4];
-    for (y, row) in output.chunks_exact_mut((w * c).max(1)).enumerate() {
-        for (x, pixels) in row.chunks_mut((pixels_at_once * c).max(1)).enumerate() {
+    for (y, row) in output.chunks_exact((w * c).max(1)).enumerate() {
+        for (x, pixels) in row.chunks((pixels_at_once * c).max(1)).enumerate() {
             fill(layer, input, positions(layer, pooled, [y, x]), patch);
             if pooled {
                 let [largest, ..] = &mut sums;
@@ -78,9 +79,9 @@ fn largest_positions<R: Requantize>(
     tile: ShallowTile,
     patch: &[Taps],
     largest: &mut [i32; CHANNELS],
-    pixel: &mut [i8],
+    pixel: &Map,
 ) {
-    let groups = pixel.chunks_mut(CHANNELS).zip(layer.bias.chunks(CHANNELS));
+    let groups = pixel.chunks(CHANNELS).zip(layer.bias.chunks(CHANNELS));
     for (group, (codes, biases)) in groups.enumerate() {
         let weights = layer.weights.get(group * PAIRS * patch.len()..).unwrap_or_default();
         (tile.largest)(patch, weights, largest);
@@ -95,18 +96,18 @@ fn all_positions<R: Requantize>(
     tile: ShallowTile,
     patch: &[Taps],
     sums: &mut Sums,
-    pixels: &mut [i8],
+    pixels: &Map,
 ) {
     for (group, biases) in layer.bias.chunks(CHANNELS).enumerate() {
         let weights = layer.weights.get(group * PAIRS * patch.len()..).unwrap_or_default();
         (tile.all)(patch, weights, sums);
         let channel = group * CHANNELS;
-        let mut rest = &mut *pixels;
+        let mut rest = pixels;
         for sums in sums.iter() {
-            let Some((pixel, after)) = rest.split_at_mut_checked(layer.output.c) else { break };
+            let Some((pixel, after)) = rest.split_at_checked(layer.output.c) else { break };
             rest = after;
-            let codes = pixel.get_mut(channel..).unwrap_or_default();
-            let codes = codes.get_mut(..biases.len()).unwrap_or_default();
+            let codes = pixel.get(channel..).unwrap_or_default();
+            let codes = codes.get(..biases.len()).unwrap_or_default();
             layer.requantize.requantize_channels(channel, sums, biases, codes);
         }
     }
@@ -116,7 +117,7 @@ fn all_positions<R: Requantize>(
 #[inline(always)]
 fn fill<R>(
     layer: &PackedConv2d<'_, R>,
-    input: &[i8],
+    input: &Map,
     positions: [[usize; 2]; 4],
     patch: &mut [Taps],
 ) {
@@ -165,7 +166,7 @@ impl Place {
 /// Fills the taps of one position, some of which are on the padding; `halfwords` start with its first.
 fn fill_clipped<R>(
     layer: &PackedConv2d<'_, R>,
-    input: &[i8],
+    input: &Map,
     [y, x]: [usize; 2],
     halfwords: &mut [i16],
 ) {
@@ -184,7 +185,7 @@ fn fill_clipped<R>(
             let column = columns.reads(tap_x, window.dilation[1]);
             let pixel = row.zip(column).and_then(|(row, column)| row.get(column * c..)?.get(..c));
             match pixel {
-                Some(pixel) => pixel.iter().for_each(|code| put(*code)),
+                Some(pixel) => pixel.iter().for_each(|code| put(code.get())),
                 None => (0..c).for_each(|_| put(layer.input_zero_point)),
             }
         }

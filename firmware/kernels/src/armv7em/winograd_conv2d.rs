@@ -5,6 +5,7 @@ use crate::intrin::{
     Chunk, WinogradProducts as Products, chunks_mut, winograd_inputs, winograd_outputs,
     winograd_tile,
 };
+use crate::map::{Map, word};
 use crate::packed::{PackedConv2d, winograd_channel_pairs, winograd_fits};
 use crate::requantize::Requantize;
 
@@ -19,9 +20,9 @@ use crate::requantize::Requantize;
 /// ```
 pub fn winograd_conv2d<R: Requantize>(
     layer: &PackedConv2d<'_, R>,
-    input: &[i8],
+    input: &Map,
     scratch: &mut [i8],
-    output: &mut [i8],
+    output: &Map,
 ) {
     // A map without channels may have any number of tiles.
     if !winograd_fits(layer, scratch) || !layer.describes(input, output) || output.is_empty() {
@@ -46,10 +47,10 @@ const CHANNELS: usize = 8;
 #[inline(always)]
 fn convolve<R: Requantize, const PIXELS: usize>(
     layer: &PackedConv2d<'_, R>,
-    input: &[i8],
+    input: &Map,
     products: &mut Products,
     patch: &mut [Chunk],
-    output: &mut [i8],
+    output: &Map,
 ) {
     let tiles = Tiles::of(layer, PIXELS);
     let pairs = winograd_channel_pairs(layer.input.c);
@@ -74,8 +75,8 @@ fn convolve<R: Requantize, const PIXELS: usize>(
                 let Some(position) = tiles.position(first + slot) else { break };
                 for (pixel, sums) in sums.iter().enumerate() {
                     let Some(start) = tiles.first_code(position, pixel) else { continue };
-                    let codes = output.get_mut(start + channel..).unwrap_or_default();
-                    let codes = codes.get_mut(..biases.len()).unwrap_or_default();
+                    let codes = output.get(start + channel..).unwrap_or_default();
+                    let codes = codes.get(..biases.len()).unwrap_or_default();
                     layer.requantize.requantize_channels(channel, sums, biases, codes);
                 }
             }
@@ -132,7 +133,7 @@ impl Tiles {
     /// Writes the transformed inputs of the tile at `position` to `slot` of each chunk.
     fn fill(
         &self,
-        input: &[i8],
+        input: &Map,
         [y, x]: [usize; 2],
         slot: usize,
         pairs: usize,
@@ -146,7 +147,7 @@ impl Tiles {
             input.get(start..start + c)
         };
         let padding = u32::from_le_bytes([self.zero_point as u8; 4]);
-        let pixels: [&[i8]; 16] = core::array::from_fn(|tap| pixel(tap).unwrap_or_default());
+        let pixels: [&Map; 16] = core::array::from_fn(|tap| pixel(tap).unwrap_or_default());
         let fours = pixels.map(|pixel| pixel.as_chunks::<4>().0);
         for four in 0..c / 4 {
             let words = fours.map(|fours| fours.get(four).map_or(padding, word));
@@ -161,16 +162,11 @@ impl Tiles {
     }
 }
 
-#[inline(always)]
-fn word(codes: &[i8; 4]) -> u32 {
-    u32::from_le_bytes(codes.map(|code| code as u8))
-}
-
 /// The last channels of a pixel, filled up with 0; their weights are 0.
-fn tail(pixel: &[i8]) -> u32 {
+fn tail(pixel: &Map) -> u32 {
     let mut four = [0; 4];
     for (to, from) in four.iter_mut().zip(pixel.as_chunks::<4>().1) {
-        *to = *from;
+        *to = from.get() as u8;
     }
-    word(&four)
+    u32::from_le_bytes(four)
 }

@@ -1,7 +1,9 @@
 //! Eight outputs of a dense layer, as far as their inputs go by sixteens.
 
+use core::cell::Cell;
+
 /// Inputs of one step.
-pub(crate) type Inputs = [i8; 16];
+pub(crate) type Inputs = [Cell<i8>; 16];
 
 /// Mixed-lane weights of one step, see [`crate::packed`]: four quads of inputs, in each the words of four
 /// channel pairs, in each inputs 0 and 2, then 1 and 3.
@@ -116,14 +118,15 @@ unsafe extern "C" fn kernel(
 #[cfg(not(native_dsp))]
 fn model(inputs: &[Inputs], weights: &[Weights], sums: &mut [i32; 8]) {
     use super::model::{smlad, sxtb16, sxtb16_ror8};
+    use crate::map::word;
 
     let mut mixed = [0; 4];
     let mut plain = [0; 4];
     for (inputs, weights) in inputs.iter().zip(weights) {
         let quads = inputs.as_chunks::<4>().0.iter().zip(weights.as_chunks::<8>().0);
         for (quad, weights) in quads {
-            let quad = quad.map(|code| code as u8);
-            let [x02, x13] = [u32::from_le_bytes(quad)].map(|w| [sxtb16(w), sxtb16_ror8(w)])[0];
+            let quad = word(quad);
+            let [x02, x13] = [sxtb16(quad), sxtb16_ror8(quad)];
             let pairs = weights.as_chunks::<2>().0.iter();
             for ((words, mixed), plain) in pairs.zip(&mut mixed).zip(&mut plain) {
                 let [w02, w13] = words.map(|word| word as u32);

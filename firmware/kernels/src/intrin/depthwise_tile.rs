@@ -1,5 +1,7 @@
 //! Four channels of a 3 x 3 depthwise convolution, for neighbouring pixels of a row.
 
+use crate::map::Map;
+
 /// Pixels that the kernel computes in one call, at most.
 pub(crate) const PIXELS: usize = 16;
 
@@ -30,7 +32,7 @@ pub(crate) struct Steps {
 ///
 /// Does nothing where a tap lies behind the end of `input`.
 pub(crate) fn depthwise_tile(
-    input: &[i8],
+    input: &Map,
     steps: Steps,
     weights: &Weights,
     pixels: usize,
@@ -60,7 +62,15 @@ pub(crate) fn depthwise_tile(
         // whose sums have places: all that the kernel reads and writes. `native_dsp` is set only for
         // targets with the DSP extension.
         unsafe {
-            kernel(input.as_ptr(), weights, sums, sums_end, steps.column, steps.row, next_pixel);
+            kernel(
+                input.as_ptr().cast(),
+                weights,
+                sums,
+                sums_end,
+                steps.column,
+                steps.row,
+                next_pixel,
+            );
         }
     }
 }
@@ -126,8 +136,9 @@ unsafe extern "C" fn kernel(
 }
 
 #[cfg(not(native_dsp))]
-fn model(input: &[i8], steps: Steps, weights: &Weights) -> [i32; 4] {
+fn model(input: &Map, steps: Steps, weights: &Weights) -> [i32; 4] {
     use super::model::{sxtb16, sxtb16_ror8};
+    use crate::map::word;
 
     let halves = |word: u32| [word as i16, (word >> 16) as i16].map(i32::from);
     let mut sums = [0; 4];
@@ -136,7 +147,7 @@ fn model(input: &[i8], steps: Steps, weights: &Weights) -> [i32; 4] {
         let Some(codes) = input.get(start..).and_then(|codes| codes.first_chunk::<4>()) else {
             return sums;
         };
-        let word = u32::from_le_bytes(codes.map(|code| code as u8));
+        let word = word(codes);
         let [x0, x2] = halves(sxtb16(word));
         let [x1, x3] = halves(sxtb16_ror8(word));
         let [w0, w2] = halves(*w02);

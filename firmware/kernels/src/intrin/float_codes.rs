@@ -1,5 +1,7 @@
 //! Requantization on the FPU, which rounds half to even as it converts to integers.
 
+use crate::map::Map;
+
 /// `codes[i] = saturate8(round_half_even(f32(sums[i] + biases[i]) * factors[i]) + zero_point)`, up to the
 /// shortest slice; as [`crate::requantize::float`] of each.
 ///
@@ -9,22 +11,22 @@ pub(crate) fn float_codes(
     biases: &[i32],
     factors: &[f32],
     zero_point: i8,
-    codes: &mut [i8],
+    codes: &Map,
 ) {
     let len = codes.len().min(sums.len()).min(biases.len()).min(factors.len());
     if len == 0 {
         return;
     }
     #[cfg(not(native_fpu))]
-    for (((code, sum), bias), factor) in codes.iter_mut().zip(sums).zip(biases).zip(factors) {
-        *code = crate::requantize::float(sum.wrapping_add(*bias), *factor, zero_point);
+    for (((code, sum), bias), factor) in codes.iter().zip(sums).zip(biases).zip(factors) {
+        code.set(crate::requantize::float(sum.wrapping_add(*bias), *factor, zero_point));
     }
     #[cfg(native_fpu)]
     {
         let [sums, biases] = [sums, biases].map(<[i32]>::as_ptr);
-        let (factors, codes) = (factors.as_ptr(), codes.as_mut_ptr());
-        // SAFETY: each slice has one or more, and at least `len`, elements: all that the kernel reads and
-        // writes. `native_fpu` is set only for targets with an FPU.
+        let (factors, codes) = (factors.as_ptr(), codes.as_ptr().cast_mut().cast());
+        // SAFETY: each slice has one or more, and at least `len`, elements: all that the kernel reads, and the
+        // codes, cells, which may be written through a shared reference, all that it writes. `native_fpu` is set only for targets with an FPU.
         unsafe { kernel(sums, biases, factors, codes, len, i32::from(zero_point)) };
     }
 }

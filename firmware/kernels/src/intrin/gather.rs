@@ -1,6 +1,7 @@
 //! The taps of four positions of a window, as halfwords side by side.
 
 use super::Taps;
+use crate::map::Map;
 
 /// Writes the `rows` rows of `row_len` codes that begin at each of four `starts` of `input`, each row
 /// `row_step` after the last: two codes a word, the words of the four positions next to each other.
@@ -13,7 +14,7 @@ use super::Taps;
 ///
 /// Cost: 12 instructions for a code of four positions, 7 a row, about 60 a call.
 pub(crate) fn gather(
-    input: &[i8],
+    input: &Map,
     starts: [usize; 4],
     [rows, row_len, row_step]: [usize; 3],
     patch: &mut [Taps],
@@ -32,7 +33,7 @@ pub(crate) fn gather(
     model(input, starts, [rows, row_len, row_step], patch);
     #[cfg(native_dsp)]
     {
-        let starts = starts.map(|start| input.as_ptr().wrapping_add(start));
+        let starts = starts.map(|start| input.as_ptr().cast::<i8>().wrapping_add(start));
         // SAFETY: one or more rows of one or more codes; all of them are inside `input` and fit into
         // `patch`, which is all that the kernel reads and writes.
         unsafe { kernel(&starts, patch.as_mut_ptr(), rows, row_len, row_step - row_len) };
@@ -87,7 +88,7 @@ unsafe extern "C" fn kernel(
 
 #[cfg(not(native_dsp))]
 fn model(
-    input: &[i8],
+    input: &Map,
     starts: [usize; 4],
     [rows, row_len, row_step]: [usize; 3],
     patch: &mut [Taps],
@@ -98,7 +99,7 @@ fn model(
         for (index, code) in codes.enumerate() {
             let word = patch.get_mut(index / 2);
             if let Some(to) = word.and_then(|taps| taps.0.get_mut(2 * position + index % 2)) {
-                *to = i16::from(*code);
+                *to = i16::from(code.get());
             }
         }
     }

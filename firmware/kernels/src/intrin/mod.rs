@@ -19,7 +19,7 @@ mod winograd_tile;
 mod words;
 
 pub(crate) use deep_tile::{BLOCKS, Chunk, DeepTile, Sums as DeepSums, deep_tile};
-pub(crate) use dense_tile::dense_tile;
+pub(crate) use dense_tile::{Inputs as DenseInputs, dense_tile};
 pub(crate) use depthwise_tile::{PIXELS, Steps, Weights as DepthwiseWeights, depthwise_tile};
 pub(crate) use float_codes::float_codes;
 pub(crate) use gather::gather;

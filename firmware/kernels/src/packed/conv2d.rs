@@ -1,6 +1,7 @@
 //! What both packed convolutions share: the descriptor and its portable meaning.
 
 use crate::geometry::{Shape, Window};
+use crate::map::Map;
 use crate::portable::{Conv2d, conv2d_channels};
 use crate::requantize::Requantize;
 
@@ -36,7 +37,7 @@ impl<'a, R: Requantize> PackedConv2d<'a, R> {
     }
 
     /// Whether shapes, windows and slices belong together, the weights aside.
-    pub(crate) fn describes(&self, input: &[i8], output: &[i8]) -> bool {
+    pub(crate) fn describes(&self, input: &Map, output: &Map) -> bool {
         self.with_weights(&[]).describes_all_but_weights(input, output)
     }
 }
@@ -55,9 +56,9 @@ impl<R> PackedConv2d<'_, R> {
 pub(crate) fn unpacked_conv2d<R: Requantize>(
     layer: &PackedConv2d<'_, R>,
     unpack: impl Fn(usize, &mut [i8]),
-    input: &[i8],
+    input: &Map,
     scratch: &mut [i8],
-    output: &mut [i8],
+    output: &Map,
 ) {
     let filter_len = layer.filter_len().max(1);
     let at_once = scratch.len() / filter_len;

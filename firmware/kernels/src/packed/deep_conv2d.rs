@@ -3,6 +3,7 @@
 use super::conv2d::unpacked_conv2d;
 use super::{PackedConv2d, Place, unpack};
 use crate::geometry::{Shape, Window};
+use crate::map::Map;
 use crate::requantize::Requantize;
 
 /// As [`crate::portable::conv2d()`] of the unpacked weights.
@@ -21,9 +22,9 @@ use crate::requantize::Requantize;
 /// little scratch, leaves `output` as it is.
 pub fn deep_conv2d<R: Requantize>(
     layer: &PackedConv2d<'_, R>,
-    input: &[i8],
+    input: &Map,
     scratch: &mut [i8],
-    output: &mut [i8],
+    output: &Map,
 ) {
     if !fits(layer, scratch) {
         return;

@@ -1,6 +1,7 @@
 //! Dense layer with packed weights.
 
 use super::{Place, unpack};
+use crate::map::Map;
 use crate::requantize::Requantize;
 
 /// A fully connected layer as [`Dense`](crate::portable::Dense), with packed weights.
@@ -26,7 +27,7 @@ pub(crate) const RUN_STEPS: usize = 32;
 
 impl<R> PackedDense<'_, R> {
     /// Whether the slices belong together; the kernels do nothing where they do not.
-    pub fn describes(&self, input: &[i8], output: &[i8]) -> bool {
+    pub fn describes(&self, input: &Map, output: &Map) -> bool {
         !input.is_empty()
             && self.bias.len() == output.len()
             && words(input.len(), output.len()) == Some(self.weights.len())
@@ -36,21 +37,21 @@ impl<R> PackedDense<'_, R> {
 /// As [`crate::portable::dense()`] of the unpacked weights.
 ///
 /// A `layer` that does not [describe](PackedDense::describes) its slices leaves `output` as it is.
-pub fn dense<R: Requantize>(layer: &PackedDense<'_, R>, input: &[i8], output: &mut [i8]) {
+pub fn dense<R: Requantize>(layer: &PackedDense<'_, R>, input: &Map, output: &Map) {
     if !layer.describes(input, output) {
         return;
     }
-    for (channel, (code, bias)) in output.iter_mut().zip(layer.bias).enumerate() {
+    for (channel, (code, bias)) in output.iter().zip(layer.bias).enumerate() {
         let place = Filter::of(input.len(), layer.bias.len(), channel);
         let words = layer.weights.get(place.first_word..).unwrap_or_default();
         let mut accumulator = *bias;
         for (quad, words) in input.chunks(4).zip(words.chunks(place.words_a_quad.max(1))) {
             for (index, code) in quad.iter().enumerate() {
                 let weight = i32::from(unpack(words, in_quad(index), channel));
-                accumulator = accumulator.wrapping_add(i32::from(*code) * weight);
+                accumulator = accumulator.wrapping_add(i32::from(code.get()) * weight);
             }
         }
-        *code = layer.requantize.requantize(accumulator, channel);
+        code.set(layer.requantize.requantize(accumulator, channel));
     }
 }
 

@@ -15,6 +15,7 @@
 use super::PackedConv2d;
 use super::conv2d::unpacked_conv2d;
 use crate::geometry::{Shape, Window};
+use crate::map::Map;
 use crate::requantize::Requantize;
 
 /// As [`crate::portable::conv2d()`] of the filters that the transformed weights stand for.
@@ -33,9 +34,9 @@ use crate::requantize::Requantize;
 /// little scratch, leaves `output` as it is.
 pub fn winograd_conv2d<R: Requantize>(
     layer: &PackedConv2d<'_, R>,
-    input: &[i8],
+    input: &Map,
     scratch: &mut [i8],
-    output: &mut [i8],
+    output: &Map,
 ) {
     if !fits(layer, scratch) {
         return;

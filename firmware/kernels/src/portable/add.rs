@@ -1,5 +1,7 @@
 //! Residual add of two maps with power-of-two scales.
 
+use crate::map::Map;
+
 /// `clamp(((lhs - lz) << ls) + ((rhs - rz) << rs), rounded half to even by `output_shift`, + oz)`.
 ///
 /// With power-of-two scales both operands become integers on the finer of the two grids, and the
@@ -21,7 +23,7 @@ pub struct Add {
 
 impl Add {
     /// Whether the shifts are in range and the maps of one length; the kernels do nothing where not.
-    pub fn describes(&self, lhs: &[i8], rhs: &[i8], output: &[i8]) -> bool {
+    pub fn describes(&self, lhs: &Map, rhs: &Map, output: &Map) -> bool {
         self.shifts.iter().all(|shift| *shift <= 16)
             && self.output_shift <= 24
             && lhs.len() == output.len()
@@ -34,19 +36,19 @@ impl Add {
 /// A `layer` that does not [describe](Add::describes) its slices leaves `output` as it is.
 ///
 /// Source: ONNX DequantizeLinear-10 twice, Add-7, QuantizeLinear-10.
-pub fn add(layer: &Add, lhs: &[i8], rhs: &[i8], output: &mut [i8]) {
+pub fn add(layer: &Add, lhs: &Map, rhs: &Map, output: &Map) {
     if !layer.describes(lhs, rhs, output) {
         return;
     }
     let [lhs_zero, rhs_zero, output_zero] = layer.zero_points.map(i32::from);
     let [lhs_shift, rhs_shift] = layer.shifts;
     let [min, max] = [i32::from(layer.min), i32::from(layer.max)];
-    for ((code, lhs), rhs) in output.iter_mut().zip(lhs).zip(rhs) {
+    for ((code, lhs), rhs) in output.iter().zip(lhs).zip(rhs) {
         // At most 2 * 255 * 2^16: far from overflow.
-        let sum = ((i32::from(*lhs) - lhs_zero) << lhs_shift)
-            + ((i32::from(*rhs) - rhs_zero) << rhs_shift);
+        let sum = ((i32::from(lhs.get()) - lhs_zero) << lhs_shift)
+            + ((i32::from(rhs.get()) - rhs_zero) << rhs_shift);
         let rounded = shift_right_half_even(sum, layer.output_shift) + output_zero;
-        *code = rounded.min(max).max(min) as i8;
+        code.set(rounded.min(max).max(min) as i8);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Residual add of two maps with any scales, in f32.
 
+use crate::map::Map;
 use crate::requantize::round_half_even;
 
 /// `saturate8(rne((f32(lhs - lz) * ls + f32(rhs - rz) * rs) / os) + oz)`, clamped to `[min, max]`.
@@ -21,7 +22,7 @@ pub struct AddFloat {
 
 impl AddFloat {
     /// Whether the maps are of one length; the kernels do nothing where they are not.
-    pub fn describes(&self, lhs: &[i8], rhs: &[i8], output: &[i8]) -> bool {
+    pub fn describes(&self, lhs: &Map, rhs: &Map, output: &Map) -> bool {
         lhs.len() == output.len() && rhs.len() == output.len()
     }
 }
@@ -32,18 +33,18 @@ impl AddFloat {
 /// scales than it promises gives some codes within the bounds.
 ///
 /// Source: ONNX DequantizeLinear-10 twice, Add-7, QuantizeLinear-10.
-pub fn add_float(layer: &AddFloat, lhs: &[i8], rhs: &[i8], output: &mut [i8]) {
+pub fn add_float(layer: &AddFloat, lhs: &Map, rhs: &Map, output: &Map) {
     if !layer.describes(lhs, rhs, output) {
         return;
     }
     let [lhs_zero, rhs_zero, output_zero] = layer.zero_points.map(i32::from);
     let [lhs_scale, rhs_scale, output_scale] = layer.scales;
     let [min, max] = [i32::from(layer.min), i32::from(layer.max)];
-    for ((code, lhs), rhs) in output.iter_mut().zip(lhs).zip(rhs) {
+    for ((code, lhs), rhs) in output.iter().zip(lhs).zip(rhs) {
         // Rust never contracts a product and a sum into one rounding.
-        let lhs = (i32::from(*lhs) - lhs_zero) as f32 * lhs_scale;
-        let rhs = (i32::from(*rhs) - rhs_zero) as f32 * rhs_scale;
+        let lhs = (i32::from(lhs.get()) - lhs_zero) as f32 * lhs_scale;
+        let rhs = (i32::from(rhs.get()) - rhs_zero) as f32 * rhs_scale;
         let rounded = round_half_even((lhs + rhs) / output_scale) + output_zero;
-        *code = rounded.min(max).max(min) as i8;
+        code.set(rounded.min(max).max(min) as i8);
     }
 }

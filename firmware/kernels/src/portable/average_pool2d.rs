@@ -1,6 +1,7 @@
 //! Average pool: a sum of codes and one requantization.
 
 use crate::geometry::{Shape, Window};
+use crate::map::Map;
 use crate::requantize::Requantize;
 
 /// An average pool: a depthwise convolution of ones whose factor contains `1 / taps`.
@@ -22,7 +23,7 @@ pub struct AveragePool2d<R> {
 
 impl<R> AveragePool2d<R> {
     /// Whether shapes, window and slices belong together; the kernels do nothing where they do not.
-    pub fn describes(&self, input: &[i8], output: &[i8]) -> bool {
+    pub fn describes(&self, input: &Map, output: &Map) -> bool {
         self.window.maps(self.input, self.output)
             && self.window.filters(1, 1).is_some()
             && self.input.checked_len() == Some(input.len())
@@ -41,17 +42,17 @@ const BLOCK: usize = 16;
 /// Accumulators wrap at 2^32: far beyond any window that fits a microcontroller.
 ///
 /// Source: ONNX AveragePool-11 between QuantizeLinear-10 steps.
-pub fn average_pool2d<R: Requantize>(layer: &AveragePool2d<R>, input: &[i8], output: &mut [i8]) {
+pub fn average_pool2d<R: Requantize>(layer: &AveragePool2d<R>, input: &Map, output: &Map) {
     if !layer.describes(input, output) {
         return;
     }
     let Shape { w, c, .. } = layer.output;
-    for (y, row) in output.chunks_exact_mut((w * c).max(1)).enumerate() {
-        for (x, pixel) in row.chunks_exact_mut(c.max(1)).enumerate() {
-            for (block, codes) in pixel.chunks_mut(BLOCK).enumerate() {
+    for (y, row) in output.chunks_exact((w * c).max(1)).enumerate() {
+        for (x, pixel) in row.chunks_exact(c.max(1)).enumerate() {
+            for (block, codes) in pixel.chunks(BLOCK).enumerate() {
                 let accumulators = accumulate(layer, input, [y, x], block * BLOCK);
-                for (code, accumulator) in codes.iter_mut().zip(accumulators) {
-                    *code = layer.requantize.requantize(accumulator, 0);
+                for (code, accumulator) in codes.iter().zip(accumulators) {
+                    code.set(layer.requantize.requantize(accumulator, 0));
                 }
             }
         }
@@ -61,7 +62,7 @@ pub fn average_pool2d<R: Requantize>(layer: &AveragePool2d<R>, input: &[i8], out
 /// The accumulators of the channels from `start` on at one position of the window.
 fn accumulate<R>(
     layer: &AveragePool2d<R>,
-    input: &[i8],
+    input: &Map,
     [y, x]: [usize; 2],
     start: usize,
 ) -> [i32; BLOCK] {
@@ -81,7 +82,7 @@ fn accumulate<R>(
     for row in rows {
         for pixel in row.chunks(pixel_step).take(columns.count) {
             for (accumulator, code) in accumulators.iter_mut().zip(pixel) {
-                *accumulator = accumulator.wrapping_add(i32::from(*code));
+                *accumulator = accumulator.wrapping_add(i32::from(code.get()));
             }
         }
     }

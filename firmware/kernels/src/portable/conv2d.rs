@@ -4,6 +4,7 @@ use super::inner_product::{inner_product, sum};
 use core::ops::Range;
 
 use crate::geometry::{Padding, Shape, Taps, Window};
+use crate::map::{Map, map};
 use crate::requantize::Requantize;
 
 /// A convolution layer, with an optional max pool fused behind it.
@@ -32,13 +33,13 @@ pub struct Conv2d<'a, R> {
 
 impl<R> Conv2d<'_, R> {
     /// Whether shapes, windows and slices belong together; the kernels do nothing where they do not.
-    pub fn describes(&self, input: &[i8], output: &[i8]) -> bool {
+    pub fn describes(&self, input: &Map, output: &Map) -> bool {
         let filters = self.window.filters(self.output.c, self.input.c);
         filters.and_then(Shape::checked_len) == Some(self.weights.len())
             && self.describes_all_but_weights(input, output)
     }
 
-    pub(crate) fn describes_all_but_weights(&self, input: &[i8], output: &[i8]) -> bool {
+    pub(crate) fn describes_all_but_weights(&self, input: &Map, output: &Map) -> bool {
         !input.is_empty()
             && self.input.checked_len() == Some(input.len())
             && self.output.checked_len() == Some(output.len())
@@ -74,7 +75,7 @@ const SMALL: usize = 32; // 3 x 3 x 3 and a few more
 /// Accumulators wrap at 2^32; the compiler proves that they never do.
 ///
 /// Source: ONNX QLinearConv-10 followed by MaxPool-12.
-pub fn conv2d<R: Requantize>(layer: &Conv2d<'_, R>, input: &[i8], output: &mut [i8]) {
+pub fn conv2d<R: Requantize>(layer: &Conv2d<'_, R>, input: &Map, output: &Map) {
     if layer.describes(input, output) {
         conv2d_channels(layer, 0..layer.output.c, input, output);
     }
@@ -84,12 +85,12 @@ pub fn conv2d<R: Requantize>(layer: &Conv2d<'_, R>, input: &[i8], output: &mut [
 pub(crate) fn conv2d_channels<R: Requantize>(
     layer: &Conv2d<'_, R>,
     channels: Range<usize>,
-    input: &[i8],
-    output: &mut [i8],
+    input: &Map,
+    output: &Map,
 ) {
     let Shape { w, c, .. } = layer.output;
-    for (y, row) in output.chunks_exact_mut((w * c).max(1)).enumerate() {
-        for (x, pixel) in row.chunks_exact_mut(c.max(1)).enumerate() {
+    for (y, row) in output.chunks_exact((w * c).max(1)).enumerate() {
+        for (x, pixel) in row.chunks_exact(c.max(1)).enumerate() {
             pooled_pixel(layer, channels.clone(), input, [y, x], pixel);
         }
     }
@@ -99,20 +100,20 @@ pub(crate) fn conv2d_channels<R: Requantize>(
 fn pooled_pixel<R: Requantize>(
     layer: &Conv2d<'_, R>,
     channels: Range<usize>,
-    input: &[i8],
+    input: &Map,
     position: [usize; 2],
-    pixel: &mut [i8],
+    pixel: &Map,
 ) {
-    let pixel = pixel.get_mut(channels.clone()).unwrap_or_default();
+    let pixel = pixel.get(channels.clone()).unwrap_or_default();
     let bias = layer.bias.get(channels.clone()).unwrap_or_default();
     let filter_len = layer.window.taps() * layer.input.c;
     let filters = layer.weights.chunks((BLOCK * filter_len).max(1));
-    let blocks = pixel.chunks_mut(BLOCK).zip(filters).zip(bias.chunks(BLOCK));
+    let blocks = pixel.chunks(BLOCK).zip(filters).zip(bias.chunks(BLOCK));
     let mut channel = channels.start;
     for ((codes, filters), bias) in blocks {
         let accumulators = largest_accumulators(layer, input, position, filters, bias);
-        for (code, accumulator) in codes.iter_mut().zip(accumulators) {
-            *code = layer.requantize.requantize(accumulator, channel);
+        for (code, accumulator) in codes.iter().zip(accumulators) {
+            code.set(layer.requantize.requantize(accumulator, channel));
             channel += 1;
         }
     }
@@ -121,7 +122,7 @@ fn pooled_pixel<R: Requantize>(
 /// The largest accumulators of one block of channels over the pool window at `position`.
 fn largest_accumulators<R>(
     layer: &Conv2d<'_, R>,
-    input: &[i8],
+    input: &Map,
     position: [usize; 2],
     filters: &[i8],
     bias: &[i32],
@@ -151,7 +152,7 @@ fn largest_accumulators<R>(
 /// The part of the input under one position of the window, clipped to the map once for all channels.
 struct Patch<'a> {
     /// The input from the first tap on the map on.
-    pixels: &'a [i8],
+    pixels: &'a Map,
     /// Distance in bytes from one tap row to the next.
     row_step: usize,
     /// Distance in bytes from one tap to the next in a row.
@@ -168,7 +169,7 @@ struct Patch<'a> {
 }
 
 impl<'a> Patch<'a> {
-    fn under_window<R>(layer: &Conv2d<'_, R>, input: &'a [i8], [y, x]: [usize; 2]) -> Option<Self> {
+    fn under_window<R>(layer: &Conv2d<'_, R>, input: &'a Map, [y, x]: [usize; 2]) -> Option<Self> {
         let window = &layer.window;
         let Shape { h, w, c } = layer.input;
         let rows = window.rows_inside(y, h);
@@ -188,7 +189,7 @@ impl<'a> Patch<'a> {
     }
 
     /// Overwrites what is on the map in `window`, `[kh, kw, ic]`, which holds the value of padding.
-    fn copy_to<'w>(&self, window: &'w mut [i8]) -> &'w [i8] {
+    fn copy_to<'w>(&self, window: &'w mut [i8]) -> &'w Map {
         let [start, end] = self.filter_columns;
         let rows = window.chunks_exact_mut(self.filter_row_len.max(1)).skip(self.rows.first);
         for (row, pixels) in
@@ -197,10 +198,10 @@ impl<'a> Patch<'a> {
             let taps = row.get_mut(start..end).unwrap_or_default();
             let pixels = pixels.chunks(self.pixel_step.max(1));
             for (tap, pixel) in taps.chunks_mut(self.channels.max(1)).zip(pixels) {
-                tap.iter_mut().zip(pixel).for_each(|(to, from)| *to = *from);
+                tap.iter_mut().zip(pixel).for_each(|(to, from)| *to = from.get());
             }
         }
-        window
+        map(window)
     }
 
     /// The inner product with a filter `[kh, kw, ic]`.

@@ -1,6 +1,7 @@
 //! Fully connected layer.
 
 use super::inner_product::inner_product;
+use crate::map::Map;
 use crate::requantize::Requantize;
 
 /// A fully connected layer over a flattened `[h, w, c]` map.
@@ -16,7 +17,7 @@ pub struct Dense<'a, R> {
 
 impl<R> Dense<'_, R> {
     /// Whether the slices belong together; the kernels do nothing where they do not.
-    pub fn describes(&self, input: &[i8], output: &[i8]) -> bool {
+    pub fn describes(&self, input: &Map, output: &Map) -> bool {
         !input.is_empty()
             && self.bias.len() == output.len()
             && output.len().checked_mul(input.len()) == Some(self.weights.len())
@@ -29,14 +30,14 @@ impl<R> Dense<'_, R> {
 /// Accumulators wrap at 2^32; the compiler proves that they never do.
 ///
 /// Source: ONNX QLinearConv-10 with a window over the whole map.
-pub fn dense<R: Requantize>(layer: &Dense<'_, R>, input: &[i8], output: &mut [i8]) {
+pub fn dense<R: Requantize>(layer: &Dense<'_, R>, input: &Map, output: &Map) {
     if !layer.describes(input, output) {
         return;
     }
     let filters = layer.weights.chunks_exact(input.len().max(1));
-    let channels = output.iter_mut().zip(filters).zip(layer.bias).enumerate();
+    let channels = output.iter().zip(filters).zip(layer.bias).enumerate();
     for (channel, ((code, filter), bias)) in channels {
         let accumulator = bias.wrapping_add(inner_product(input, filter));
-        *code = layer.requantize.requantize(accumulator, channel);
+        code.set(layer.requantize.requantize(accumulator, channel));
     }
 }

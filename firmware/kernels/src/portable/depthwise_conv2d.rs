@@ -1,6 +1,7 @@
 //! Depthwise convolution: each channel has its own window of weights.
 
 use crate::geometry::{Shape, Window};
+use crate::map::{Map, map};
 use crate::requantize::Requantize;
 
 /// A depthwise convolution with channel multiplier 1.
@@ -24,7 +25,7 @@ pub struct DepthwiseConv2d<'a, R> {
 
 impl<R> DepthwiseConv2d<'_, R> {
     /// Whether shapes, window and slices belong together; the kernels do nothing where they do not.
-    pub fn describes(&self, input: &[i8], output: &[i8]) -> bool {
+    pub fn describes(&self, input: &Map, output: &Map) -> bool {
         let filters = self.window.filters(1, self.output.c);
         self.window.maps(self.input, self.output)
             && self.input.checked_len() == Some(input.len())
@@ -50,23 +51,19 @@ const BLOCK: usize = 16;
 /// Accumulators wrap at 2^32; the compiler proves that they never do.
 ///
 /// Source: ONNX QLinearConv-10 with `group` = channels.
-pub fn depthwise_conv2d<R: Requantize>(
-    layer: &DepthwiseConv2d<'_, R>,
-    input: &[i8],
-    output: &mut [i8],
-) {
+pub fn depthwise_conv2d<R: Requantize>(layer: &DepthwiseConv2d<'_, R>, input: &Map, output: &Map) {
     if !layer.describes(input, output) {
         return;
     }
     let Shape { w, c, .. } = layer.output;
-    for (y, row) in output.chunks_exact_mut((w * c).max(1)).enumerate() {
-        for (x, pixel) in row.chunks_exact_mut(c.max(1)).enumerate() {
-            let blocks = pixel.chunks_mut(BLOCK).zip(layer.bias.chunks(BLOCK));
+    for (y, row) in output.chunks_exact((w * c).max(1)).enumerate() {
+        for (x, pixel) in row.chunks_exact(c.max(1)).enumerate() {
+            let blocks = pixel.chunks(BLOCK).zip(layer.bias.chunks(BLOCK));
             for (block, (codes, bias)) in blocks.enumerate() {
                 let start = block * BLOCK;
                 let accumulators = accumulate(layer, input, [y, x], start, bias);
-                for (lane, (code, accumulator)) in codes.iter_mut().zip(accumulators).enumerate() {
-                    *code = layer.requantize.requantize(accumulator, start + lane);
+                for (lane, (code, accumulator)) in codes.iter().zip(accumulators).enumerate() {
+                    code.set(layer.requantize.requantize(accumulator, start + lane));
                 }
             }
         }
@@ -76,7 +73,7 @@ pub fn depthwise_conv2d<R: Requantize>(
 /// The accumulators of the channels from `start` on at one position of the window.
 fn accumulate<R>(
     layer: &DepthwiseConv2d<'_, R>,
-    input: &[i8],
+    input: &Map,
     [y, x]: [usize; 2],
     start: usize,
     bias: &[i32],
@@ -89,7 +86,8 @@ fn accumulate<R>(
     let [dilation_y, dilation_x] = layer.window.dilation;
     let rows = layer.window.rows_inside(y, h);
     let columns = layer.window.columns_inside(x, w);
-    let padding = [layer.input_zero_point; BLOCK];
+    let mut padding = [layer.input_zero_point; BLOCK];
+    let padding = map(&mut padding);
     let filter_rows = layer.weights.chunks_exact((layer.window.kernel[1] * c).max(1));
     for (tap_y, filter_row) in filter_rows.enumerate() {
         let row = rows.reads(tap_y, dilation_y).and_then(|row| input.get(row * w * c..));
@@ -97,11 +95,11 @@ fn accumulate<R>(
             let column = columns.reads(tap_x, dilation_x);
             let pixel = match (row, column) {
                 (Some(row), Some(column)) => row.get(column * c + start..).unwrap_or_default(),
-                _ => &padding,
+                _ => padding,
             };
             let weights = weights.get(start..).unwrap_or_default();
             for ((accumulator, input), weight) in accumulators.iter_mut().zip(pixel).zip(weights) {
-                let product = i32::from(*input) * i32::from(*weight);
+                let product = i32::from(input.get()) * i32::from(*weight);
                 *accumulator = accumulator.wrapping_add(product);
             }
         }

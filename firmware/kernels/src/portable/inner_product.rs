@@ -1,11 +1,13 @@
 //! The innermost loop of convolution and dense layers.
 
+use crate::map::Map;
+
 /// `sum over i of inputs[i] * weights[i]`, up to the length of the shorter; wraps at 2^32.
 ///
 /// Whole chunks of 16 come first: their length is known, so that the compiler can unroll them, or
 /// use vector instructions, without a test in between.
 #[inline]
-pub(crate) fn inner_product(inputs: &[i8], weights: &[i8]) -> i32 {
+pub(crate) fn inner_product(inputs: &Map, weights: &[i8]) -> i32 {
     let len = inputs.len().min(weights.len());
     let inputs = inputs.get(..len).unwrap_or_default();
     let weights = weights.get(..len).unwrap_or_default();
@@ -19,9 +21,9 @@ pub(crate) fn inner_product(inputs: &[i8], weights: &[i8]) -> i32 {
 }
 
 #[inline]
-fn add_products(inputs: &[i8], weights: &[i8]) -> i32 {
+fn add_products(inputs: &Map, weights: &[i8]) -> i32 {
     inputs.iter().zip(weights).fold(0, |total: i32, (input, weight)| {
-        total.wrapping_add(i32::from(*input) * i32::from(*weight))
+        total.wrapping_add(i32::from(input.get()) * i32::from(*weight))
     })
 }
 

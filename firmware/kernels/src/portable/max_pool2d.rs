@@ -1,6 +1,7 @@
 //! Max pool.
 
 use crate::geometry::{Shape, Window};
+use crate::map::Map;
 
 /// A max pool; taps on the padding are ignored (as if they held -128).
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +16,7 @@ pub struct MaxPool2d {
 
 impl MaxPool2d {
     /// Whether shapes, window and slices belong together; the kernels do nothing where they do not.
-    pub fn describes(&self, input: &[i8], output: &[i8]) -> bool {
+    pub fn describes(&self, input: &Map, output: &Map) -> bool {
         self.window.maps(self.input, self.output)
             && self.input.checked_len() == Some(input.len())
             && self.output.checked_len() == Some(output.len())
@@ -30,21 +31,21 @@ impl MaxPool2d {
 /// A `layer` that does not [describe](MaxPool2d::describes) its slices leaves `output` as it is.
 ///
 /// Source: ONNX MaxPool-12 on int8.
-pub fn max_pool2d(layer: &MaxPool2d, input: &[i8], output: &mut [i8]) {
+pub fn max_pool2d(layer: &MaxPool2d, input: &Map, output: &Map) {
     if !layer.describes(input, output) {
         return;
     }
     let Shape { w, c, .. } = layer.output;
-    for (y, row) in output.chunks_exact_mut((w * c).max(1)).enumerate() {
-        for (x, pixel) in row.chunks_exact_mut(c.max(1)).enumerate() {
-            pixel.fill(i8::MIN);
+    for (y, row) in output.chunks_exact((w * c).max(1)).enumerate() {
+        for (x, pixel) in row.chunks_exact(c.max(1)).enumerate() {
+            pixel.iter().for_each(|code| code.set(i8::MIN));
             raise_to_largest(layer, input, [y, x], pixel);
         }
     }
 }
 
 /// Raises `largest`, one code a channel, to the largest inputs at one position of the window.
-fn raise_to_largest(layer: &MaxPool2d, input: &[i8], [y, x]: [usize; 2], largest: &mut [i8]) {
+fn raise_to_largest(layer: &MaxPool2d, input: &Map, [y, x]: [usize; 2], largest: &Map) {
     let Shape { h, w, c } = layer.input;
     let rows = layer.window.rows_inside(y, h);
     let columns = layer.window.columns_inside(x, w);
@@ -55,8 +56,8 @@ fn raise_to_largest(layer: &MaxPool2d, input: &[i8], [y, x]: [usize; 2], largest
     let rows = input.get(first_pixel..).unwrap_or_default().chunks(row_step).take(rows.count);
     for row in rows {
         for pixel in row.chunks(pixel_step).take(columns.count) {
-            for (largest, code) in largest.iter_mut().zip(pixel) {
-                *largest = (*largest).max(*code);
+            for (largest, code) in largest.iter().zip(pixel) {
+                largest.set(largest.get().max(code.get()));
             }
         }
     }

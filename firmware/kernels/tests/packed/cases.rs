@@ -3,8 +3,10 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::cell::Cell;
 use thumbnet_kernels::Backend;
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
+use thumbnet_kernels::map::{Map, map};
 use thumbnet_kernels::packed::{
     PackedConv2d, PackedDense, deep_kernel_exists, deep_scratch_bytes, pack_deep, pack_dense,
     pack_shallow, pack_winograd, shallow_kernel_exists, shallow_scratch_bytes,
@@ -12,6 +14,11 @@ use thumbnet_kernels::packed::{
 };
 use thumbnet_kernels::portable::{Conv2d, Dense, DepthwiseConv2d, conv2d, dense, depthwise_conv2d};
 use thumbnet_kernels::requantize::FixedPoint;
+
+/// A map that holds `codes`.
+pub fn cells(codes: &[i8]) -> Vec<Cell<i8>> {
+    codes.iter().copied().map(Cell::new).collect()
+}
 
 /// Which packed convolution runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,9 +33,9 @@ impl Kind {
     pub fn run<B: Backend>(
         self,
         layer: &PackedConv2d<'_, FixedPoint<'_>>,
-        input: &[i8],
+        input: &Map,
         scratch: &mut [i8],
-        output: &mut [i8],
+        output: &Map,
     ) {
         match self {
             Self::Deep => B::deep_conv2d(layer, input, scratch, output),
@@ -147,7 +154,7 @@ impl Convolution {
             requantize: self.requantize(),
         };
         let mut output = vec![0x55; layer.output.len()];
-        conv2d(&layer, &self.codes, &mut output);
+        conv2d(&layer, &cells(&self.codes), map(&mut output));
         output
     }
 
@@ -184,7 +191,7 @@ impl Convolution {
         // Words, so that it is aligned; dirty, because an arena is.
         let mut scratch = vec![[0x7e_i8; 8]; bytes / 8];
         let scratch = scratch.as_flattened_mut();
-        kind.run::<B>(&layer, &self.codes, scratch, &mut output);
+        kind.run::<B>(&layer, &cells(&self.codes), scratch, map(&mut output));
         output
     }
 
@@ -244,7 +251,7 @@ impl FullyConnected {
         let requantize = self.requantize();
         let layer = Dense { weights: &self.weights, bias: &self.bias, requantize };
         let mut output = vec![0x55; self.bias.len()];
-        dense(&layer, &self.codes, &mut output);
+        dense(&layer, &cells(&self.codes), map(&mut output));
         output
     }
 
@@ -254,7 +261,7 @@ impl FullyConnected {
         let requantize = self.requantize();
         let layer = PackedDense { weights: &weights, bias: &self.bias, requantize };
         let mut output = vec![0x55; self.bias.len()];
-        B::packed_dense(&layer, &self.codes, &mut output);
+        B::packed_dense(&layer, &cells(&self.codes), map(&mut output));
         output
     }
 }
@@ -328,7 +335,7 @@ impl Depthwise {
     pub fn plain(&self) -> Vec<i8> {
         let layer = self.layer();
         let mut output = vec![0x55; layer.output.len()];
-        depthwise_conv2d(&layer, &self.codes, &mut output);
+        depthwise_conv2d(&layer, &cells(&self.codes), map(&mut output));
         output
     }
 
@@ -336,7 +343,7 @@ impl Depthwise {
     pub fn run<B: Backend>(&self) -> Vec<i8> {
         let layer = self.layer();
         let mut output = vec![0x55; layer.output.len()];
-        B::depthwise_conv2d(&layer, &self.codes, &mut output);
+        B::depthwise_conv2d(&layer, &cells(&self.codes), map(&mut output));
         output
     }
 }

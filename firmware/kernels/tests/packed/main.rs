@@ -6,8 +6,9 @@ extern crate alloc;
 
 mod cases;
 
-use cases::{Convolution, Depthwise, FullyConnected, Kind};
+use cases::{Convolution, Depthwise, FullyConnected, Kind, cells};
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
+use thumbnet_kernels::map::map;
 use thumbnet_kernels::packed::{pack_deep, pack_dense, pack_winograd};
 use thumbnet_kernels::{Armv7em, Portable};
 
@@ -207,8 +208,8 @@ fn too_little_scratch_leaves_the_output_unwritten() {
         let layer = case.packed(&weights);
         let mut scratch = vec![0; case.scratch_bytes(kind) - 1];
         let mut output = vec![0x55; layer.output.len()];
-        kind.run::<Portable>(&layer, &case.codes, &mut scratch, &mut output);
-        kind.run::<Armv7em>(&layer, &case.codes, &mut scratch, &mut output);
+        kind.run::<Portable>(&layer, &cells(&case.codes), &mut scratch, map(&mut output));
+        kind.run::<Armv7em>(&layer, &cells(&case.codes), &mut scratch, map(&mut output));
         assert!(output.iter().all(|code| *code == 0x55), "{kind:?}");
     }
 }

@@ -1,6 +1,8 @@
 //! Residual add.
 
+use crate::random::cells;
 use proptest::prelude::{any, prop_assert_eq, proptest};
+use thumbnet_kernels::map::map;
 use thumbnet_kernels::portable::{Add, add};
 
 use crate::random::Random;
@@ -26,7 +28,7 @@ fn expected(layer: &Add, lhs: i8, rhs: i8) -> i8 {
 
 fn check(layer: &Add, lhs: &[i8], rhs: &[i8]) {
     let mut output = vec![0x55; lhs.len()];
-    add(layer, lhs, rhs, &mut output);
+    add(layer, &cells(lhs), &cells(rhs), map(&mut output));
     for ((lhs, rhs), code) in lhs.iter().zip(rhs).zip(&output) {
         assert_eq!(*code, expected(layer, *lhs, *rhs), "{lhs} + {rhs} in {layer:?}");
     }
@@ -53,7 +55,7 @@ fn a_shift_of_zero_is_a_plain_sum() {
     let layer =
         Add { zero_points: [0, 0, 0], shifts: [0, 0], output_shift: 0, min: -128, max: 127 };
     let mut output = [0; 4];
-    add(&layer, &[1, -3, 127, -128], &[1, 2, 127, -128], &mut output);
+    add(&layer, &cells(&[1, -3, 127, -128]), &cells(&[1, 2, 127, -128]), map(&mut output));
     assert_eq!(output, [2, -1, 127, -128]);
 }
 
@@ -67,10 +69,10 @@ fn a_descriptor_that_lies_leaves_the_output_unwritten() {
     ];
     let mut output = [0x55; 3];
     for lie in lies {
-        add(&lie, &[1; 3], &[1; 3], &mut output);
+        add(&lie, &cells(&[1; 3]), &cells(&[1; 3]), map(&mut output));
     }
-    add(&layer, &[1; 2], &[1; 3], &mut output);
-    add(&layer, &[1; 3], &[1; 4], &mut output);
+    add(&layer, &cells(&[1; 2]), &cells(&[1; 3]), map(&mut output));
+    add(&layer, &cells(&[1; 3]), &cells(&[1; 4]), map(&mut output));
     assert_eq!(output, [0x55; 3]);
 }
 
@@ -92,7 +94,7 @@ proptest! {
         };
         let [lhs, rhs] = [random.codes(37), random.codes(37)];
         let mut output = vec![0x55; lhs.len()];
-        add(&layer, &lhs, &rhs, &mut output);
+        add(&layer, &cells(&lhs), &cells(&rhs), map(&mut output));
         let wanted: Vec<i8> =
             lhs.iter().zip(&rhs).map(|(lhs, rhs)| expected(&layer, *lhs, *rhs)).collect();
         prop_assert_eq!(output, wanted);

@@ -1,6 +1,8 @@
 //! Residual add in f32, against the formula with the standard library's own rounding.
 
+use crate::random::cells;
 use proptest::prelude::{any, prop_assert_eq, proptest};
+use thumbnet_kernels::map::map;
 use thumbnet_kernels::portable::{Add, AddFloat, add, add_float};
 
 use crate::random::Random;
@@ -47,7 +49,7 @@ fn all_pairs_of_codes_match_the_formula() {
         for zero_points in [[0, 0, 0], [-128, 127, 3], [-128, -128, -128], [127, -5, 127]] {
             let layer = layer(scales, zero_points);
             let mut output = vec![0x55; lhs.len()];
-            add_float(&layer, &lhs, &rhs, &mut output);
+            add_float(&layer, &cells(&lhs), &cells(&rhs), map(&mut output));
             for ((lhs, rhs), code) in lhs.iter().zip(&rhs).zip(&output) {
                 assert_eq!(*code, expected(&layer, *lhs, *rhs), "{lhs} + {rhs} in {layer:?}");
             }
@@ -62,8 +64,8 @@ fn shifts_and_floats_agree_on_powers_of_two() {
     let shifts = Add { zero_points, shifts: [0, 2], output_shift: 3, min, max };
     let floats = AddFloat { zero_points, scales: [0.125, 0.5, 1.0], min, max };
     let mut sums = [vec![0x55; lhs.len()], vec![0x66; lhs.len()]];
-    add(&shifts, &lhs, &rhs, &mut sums[0]);
-    add_float(&floats, &lhs, &rhs, &mut sums[1]);
+    add(&shifts, &cells(&lhs), &cells(&rhs), map(&mut sums[0]));
+    add_float(&floats, &cells(&lhs), &cells(&rhs), map(&mut sums[1]));
     assert!(sums[0] == sums[1]);
 }
 
@@ -71,7 +73,7 @@ fn shifts_and_floats_agree_on_powers_of_two() {
 fn a_tie_goes_to_the_even_neighbour() {
     let layer = layer([0.5, 0.5, 1.0], [0, 0, 1]);
     let mut output = [0; 6];
-    add_float(&layer, &[1, 3, 5, -1, -3, -5], &[0; 6], &mut output);
+    add_float(&layer, &cells(&[1, 3, 5, -1, -3, -5]), &cells(&[0; 6]), map(&mut output));
     assert_eq!(output, [1, 3, 3, 1, -1, -1]);
 }
 
@@ -79,8 +81,8 @@ fn a_tie_goes_to_the_even_neighbour() {
 fn a_descriptor_that_lies_leaves_the_output_unwritten() {
     let layer = layer([1.0; 3], [0; 3]);
     let mut output = [0x55; 3];
-    add_float(&layer, &[1; 2], &[1; 3], &mut output);
-    add_float(&layer, &[1; 3], &[1; 4], &mut output);
+    add_float(&layer, &cells(&[1; 2]), &cells(&[1; 3]), map(&mut output));
+    add_float(&layer, &cells(&[1; 3]), &cells(&[1; 4]), map(&mut output));
     assert_eq!(output, [0x55; 3]);
 }
 
@@ -91,7 +93,7 @@ fn scales_that_lie_stay_within_the_bounds() {
         let scales = [lhs, lies[(index + 1) % lies.len()], lies[(index + 2) % lies.len()]];
         let layer = AddFloat { zero_points: [0; 3], scales, min: -3, max: 5 };
         let mut output = [0x55; 3];
-        add_float(&layer, &[0, 127, -128], &[1, -128, 127], &mut output);
+        add_float(&layer, &cells(&[0, 127, -128]), &cells(&[1, -128, 127]), map(&mut output));
         assert!(output.iter().all(|code| (-3..=5).contains(code)), "{output:?} in {layer:?}");
     }
 }
@@ -112,7 +114,7 @@ proptest! {
         };
         let [lhs, rhs] = [random.codes(37), random.codes(37)];
         let mut output = vec![0x55; lhs.len()];
-        add_float(&layer, &lhs, &rhs, &mut output);
+        add_float(&layer, &cells(&lhs), &cells(&rhs), map(&mut output));
         let wanted: Vec<i8> =
             lhs.iter().zip(&rhs).map(|(lhs, rhs)| expected(&layer, *lhs, *rhs)).collect();
         prop_assert_eq!(output, wanted);

@@ -1,7 +1,9 @@
 //! Convolution with fused clamp and max pool.
 
+use crate::random::cells;
 use proptest::prelude::{any, prop_assert_eq, prop_assume, proptest};
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
+use thumbnet_kernels::map::map;
 use thumbnet_kernels::portable::{Conv2d, conv2d};
 use thumbnet_kernels::requantize::{FixedPoint, Float};
 
@@ -65,7 +67,7 @@ impl Case {
     fn run(&self) -> Vec<i8> {
         let layer = self.layer();
         let mut output = vec![0x55; layer.output.len()];
-        conv2d(&layer, &self.codes, &mut output);
+        conv2d(&layer, &cells(&self.codes), map(&mut output));
         output
     }
 
@@ -176,7 +178,7 @@ fn float_requantization_of_a_known_layer_is_that_of_onnxruntime() {
         requantize: Float { factors: &[0.5], zero_point: 3, min: -128, max: 127 },
     };
     let mut output = [0; 2];
-    conv2d(&layer, &[3, 2], &mut output);
+    conv2d(&layer, &cells(&[3, 2]), map(&mut output));
     assert_eq!(output, [7, 5]);
 }
 
@@ -207,11 +209,11 @@ fn a_descriptor_that_lies_leaves_the_output_unwritten() {
     ];
     for lie in lies {
         let mut output = vec![0x55; layer.output.len()];
-        conv2d(&lie, &case.codes, &mut output);
+        conv2d(&lie, &cells(&case.codes), map(&mut output));
         assert!(output.iter().all(|code| *code == 0x55), "{lie:?}");
     }
     let mut output = vec![0x55; layer.output.len() - 1];
-    conv2d(&layer, &case.codes, &mut output);
+    conv2d(&layer, &cells(&case.codes), map(&mut output));
     assert!(output.iter().all(|code| *code == 0x55));
 }
 
@@ -222,7 +224,7 @@ fn an_absurd_dilation_of_a_single_tap_changes_nothing() {
     case.window.dilation = [usize::MAX, usize::MAX];
     let layer = Conv2d { window: case.window, output: Shape::new(3, 3, 3), ..case.layer() };
     let mut output = vec![0; layer.output.len()];
-    conv2d(&layer, &case.codes, &mut output);
+    conv2d(&layer, &cells(&case.codes), map(&mut output));
     assert_eq!(output, expected);
 }
 

@@ -1,6 +1,8 @@
 //! Fully connected layer.
 
+use crate::random::cells;
 use proptest::prelude::{any, prop_assert_eq, proptest};
+use thumbnet_kernels::map::map;
 use thumbnet_kernels::portable::{Dense, dense};
 use thumbnet_kernels::requantize::FixedPoint;
 
@@ -18,7 +20,7 @@ fn check(seed: u64, inputs: usize, outputs: usize) -> [Vec<i8>; 2] {
     let layer = Dense { weights: &weights, bias: &bias, requantize };
 
     let mut output = vec![0x55; outputs];
-    dense(&layer, &codes, &mut output);
+    dense(&layer, &cells(&codes), map(&mut output));
     let expected = (0..outputs)
         .map(|channel| {
             let sum: i64 = (0..inputs)
@@ -44,7 +46,7 @@ fn the_largest_products_do_not_overflow() {
     let weights = [[-128; 4096], [127; 4096]].concat();
     let layer = Dense { weights: &weights, bias: &[0, 0], requantize };
     let mut output = [0; 2];
-    dense(&layer, &[-128; 4096], &mut output);
+    dense(&layer, &cells(&[-128; 4096]), map(&mut output));
     // 4096 * 2^14 * 2^20 / 2^32 = 2^14, and its negative.
     assert_eq!(output, [127, -128]);
 }
@@ -55,7 +57,7 @@ fn a_descriptor_that_lies_leaves_the_output_unwritten() {
     let layer = Dense { weights: &[1; 6], bias: &[0; 2], requantize };
     for (inputs, outputs) in [(2, 2), (4, 2), (3, 1), (0, 2)] {
         let mut output = vec![0x55; outputs];
-        dense(&layer, &vec![1; inputs], &mut output);
+        dense(&layer, &cells(&vec![1; inputs]), map(&mut output));
         assert_eq!(output, vec![0x55; outputs], "{inputs} inputs, {outputs} outputs");
     }
 }

@@ -1,7 +1,9 @@
 //! Depthwise convolution.
 
+use crate::random::cells;
 use proptest::prelude::{any, prop_assert_eq, prop_assume, proptest};
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
+use thumbnet_kernels::map::map;
 use thumbnet_kernels::portable::{DepthwiseConv2d, depthwise_conv2d};
 use thumbnet_kernels::requantize::FixedPoint;
 
@@ -31,7 +33,7 @@ fn check(seed: u64, input: Shape, window: Window) -> [Vec<i8>; 2] {
         requantize,
     };
     let mut output = vec![0x55; layer.output.len()];
-    depthwise_conv2d(&layer, &codes, &mut output);
+    depthwise_conv2d(&layer, &cells(&codes), map(&mut output));
 
     let expected = elements(layer.output).map(|[y, x, c]| {
         let mut accumulator = i64::from(bias[c]);
@@ -89,7 +91,7 @@ fn a_descriptor_that_lies_leaves_the_output_unwritten() {
     ];
     for lie in lies {
         let mut output = [0x55; 8];
-        depthwise_conv2d(&lie, &[1; 18], &mut output);
+        depthwise_conv2d(&lie, &cells(&[1; 18]), map(&mut output));
         assert_eq!(output, [0x55; 8], "{lie:?}");
     }
 }

@@ -1,7 +1,9 @@
 //! Two small layers as onnxruntime computes them. `golden.txt` holds its results and version, `golden.py`
 //! wrote it.
 
+use crate::random::cells;
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
+use thumbnet_kernels::map::map;
 use thumbnet_kernels::portable::{Conv2d, DepthwiseConv2d, conv2d, depthwise_conv2d};
 use thumbnet_kernels::requantize::Float;
 
@@ -48,7 +50,7 @@ fn total<'a>(weights: impl Iterator<Item = &'a i8>) -> i32 {
 fn convolution_and_max_pool_are_those_of_onnxruntime() {
     let mut codes = Codes(1);
     let input = Shape::new(7, 6, 3);
-    let [map, weights] = [codes.take(input.len()), codes.take(5 * 27)];
+    let [inputs, weights] = [codes.take(input.len()), codes.take(5 * 27)];
     let factors = factors();
     let layer = Conv2d {
         input,
@@ -64,7 +66,7 @@ fn convolution_and_max_pool_are_those_of_onnxruntime() {
         requantize: Float { factors: &factors, zero_point: OUTPUT_ZERO_POINT, min: -128, max: 127 },
     };
     let mut output = vec![0; layer.output.len()];
-    conv2d(&layer, &map, &mut output);
+    conv2d(&layer, &cells(&inputs), map(&mut output));
     assert_eq!(output, expected("conv2d"));
 }
 
@@ -74,7 +76,7 @@ fn depthwise_convolution_is_that_of_onnxruntime() {
     codes.take(7 * 6 * 3 + 5 * 27);
     let input = Shape::new(6, 5, 5);
     // The file's order is [c, kh, kw], the kernel's [kh, kw, c].
-    let [map, by_channel] = [codes.take(input.len()), codes.take(5 * 9)];
+    let [inputs, by_channel] = [codes.take(input.len()), codes.take(5 * 9)];
     let weights: Vec<i8> = (0..45).map(|i| by_channel[i % 5 * 9 + i / 5]).collect();
     let factors = factors();
     let layer = DepthwiseConv2d {
@@ -90,6 +92,6 @@ fn depthwise_convolution_is_that_of_onnxruntime() {
         requantize: Float { factors: &factors, zero_point: OUTPUT_ZERO_POINT, min: -128, max: 127 },
     };
     let mut output = vec![0; layer.output.len()];
-    depthwise_conv2d(&layer, &map, &mut output);
+    depthwise_conv2d(&layer, &cells(&inputs), map(&mut output));
     assert_eq!(output, expected("depthwise_conv2d"));
 }

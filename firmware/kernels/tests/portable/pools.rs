@@ -1,7 +1,9 @@
 //! Max pool and average pool.
 
+use crate::random::cells;
 use proptest::prelude::{any, prop_assert_eq, prop_assume, proptest};
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
+use thumbnet_kernels::map::map;
 use thumbnet_kernels::portable::{AveragePool2d, MaxPool2d, average_pool2d, max_pool2d};
 use thumbnet_kernels::requantize::FixedPoint;
 
@@ -12,7 +14,7 @@ fn check_max(seed: u64, input: Shape, window: Window) -> [Vec<i8>; 2] {
     let codes = Random::new(seed).codes(input.len());
     let layer = MaxPool2d { input, output: output_shape(&window, input, input.c), window };
     let mut output = vec![0x55; layer.output.len()];
-    max_pool2d(&layer, &codes, &mut output);
+    max_pool2d(&layer, &cells(&codes), map(&mut output));
     [output, oracle::max_pool2d(&window, input, &codes)]
 }
 
@@ -32,7 +34,7 @@ fn check_average(seed: u64, input: Shape, window: Window) -> [Vec<i8>; 2] {
         requantize,
     };
     let mut output = vec![0x55; layer.output.len()];
-    average_pool2d(&layer, &codes, &mut output);
+    average_pool2d(&layer, &cells(&codes), map(&mut output));
     let expected = elements(layer.output).map(|[y, x, c]| {
         let sum: i64 = taps
             .iter()
@@ -81,7 +83,11 @@ fn a_descriptor_that_lies_leaves_the_output_unwritten() {
     ];
     for (input, output_shape, window) in lies {
         let mut output = [0x55; 8];
-        max_pool2d(&MaxPool2d { input, output: output_shape, window }, &[1; 32], &mut output);
+        max_pool2d(
+            &MaxPool2d { input, output: output_shape, window },
+            &cells(&[1; 32]),
+            map(&mut output),
+        );
         let requantize = FixedPoint { multipliers: &[1], zero_point: 0, min: -128, max: 127 };
         let layer = AveragePool2d {
             input,
@@ -91,7 +97,7 @@ fn a_descriptor_that_lies_leaves_the_output_unwritten() {
             bias: 0,
             requantize,
         };
-        average_pool2d(&layer, &[1; 32], &mut output);
+        average_pool2d(&layer, &cells(&[1; 32]), map(&mut output));
         assert_eq!(output, [0x55; 8], "{input:?} {output_shape:?} {window:?}");
     }
 }

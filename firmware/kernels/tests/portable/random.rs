@@ -1,7 +1,13 @@
 //! Seeded random data and strategies for random layers.
 
+use core::cell::Cell;
 use proptest::prelude::{Just, Strategy, prop_oneof};
 use thumbnet_kernels::geometry::{Padding, Window};
+
+/// A map that holds `codes`.
+pub fn cells(codes: &[i8]) -> Vec<Cell<i8>> {
+    codes.iter().copied().map(Cell::new).collect()
+}
 
 /// A small generator of our own, so that a failing seed means the same everywhere (xorshift64*).
 pub struct Random(u64);

@@ -18,6 +18,7 @@ pub(super) fn imports(program: &Program) -> String {
     }
     let geometry = geometry(program);
     text.push_str(&import("geometry", &geometry));
+    text.push_str("use thumbnet_kernels::map::Maps;\n");
     text.push_str("use thumbnet_kernels::model::{Arena, Info, Model, Observer, Preprocessing};\n");
     text.push_str(&import("packed", &packed));
     text.push_str(&import("portable", &kernels));

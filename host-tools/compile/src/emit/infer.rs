@@ -1,7 +1,6 @@
 //! `impl Model for Network`: the facts, and the calls in a straight line.
 
 use super::literal::block;
-use crate::call::Call;
 use crate::program::{Program, Region, Step};
 use std::fmt::Write;
 use thumbnet_graph::{Fit, Preprocessing};
@@ -78,38 +77,34 @@ fn preprocessing(program: &Program) -> String {
 }
 
 /// The kernel call of one step in a block of its own. The ranges are constants inside the arena, so the
-/// compiler of the device removes the check and the `else` with it.
+/// compiler of the device removes the checks.
 fn call(index: usize, step: &Step) -> String {
-    let regions = distinct_regions(step);
-    let (names, arguments) = match (&step.call, regions.len()) {
-        (Call::Add(_) | Call::AddFloat(_), 2) => ("both, output", "both, both, output"),
-        (Call::Add(_) | Call::AddFloat(_), _) => ("lhs, rhs, output", "lhs, rhs, output"),
-        (Call::PackedConv2d { .. }, _) => ("input, scratch, output", "input, scratch, output"),
-        _ => ("input, output", "input, output"),
+    let mut text = String::from("        {\n");
+    let _ = match step.scratch {
+        Some(scratch) => {
+            let scratch = range(scratch);
+            writeln!(text, "            let (maps, scratch) = Maps::beside(arena, {scratch});")
+        }
+        None => writeln!(text, "            let maps = Maps::of(arena);"),
     };
-    let ranges: Vec<String> = regions.into_iter().map(range).collect();
-    format!(
-        "        {{
-            let regions = arena.get_disjoint_mut([{ranges}]);
-            let Ok([{names}]) = regions else {{
-                return;
-            }};
-            Native::{kernel}(&LAYER_{index}, {arguments});
-            observer.layer({index}, output);
+    let names: &[&str] = if step.inputs.len() == 2 { &["lhs", "rhs"] } else { &["input"] };
+    let maps = names.iter().zip(&step.inputs).chain([(&"output", &step.output)]);
+    let mut arguments: Vec<&str> = names.to_vec();
+    for (name, region) in maps {
+        let _ = writeln!(text, "            let {name} = maps.at({});", range(*region));
+    }
+    arguments.extend(step.scratch.map(|_| "scratch"));
+    arguments.push("output");
+    let _ = writeln!(
+        text,
+        "            Native::{kernel}(&LAYER_{index}, {arguments});
         }}
-",
-        ranges = ranges.join(", "),
+        observer.layer({index}, arena.get({output}).unwrap_or(&[]));",
         kernel = step.call.kernel(),
-    )
-}
-
-/// The inputs, each once, the scratch area, and the output.
-fn distinct_regions(step: &Step) -> Vec<Region> {
-    let mut regions = step.inputs.clone();
-    regions.dedup();
-    regions.extend(step.scratch);
-    regions.push(step.output);
-    regions
+        arguments = arguments.join(", "),
+        output = range(step.output),
+    );
+    text
 }
 
 fn range(region: Region) -> String {

@@ -4,6 +4,7 @@
 use super::Site;
 use crate::call::Call;
 use crate::error::CompileError;
+use thumbnet_kernels::map::map;
 use thumbnet_kernels::portable::{self, Add, AddFloat};
 
 /// Largest left shift of the kernel.
@@ -73,11 +74,14 @@ fn exponent(numerator: f32, denominator: f32) -> Option<i32> {
 
 /// Whether both kernels give the same code for every pair of codes.
 fn is_equal(add: &Add, float: &AddFloat) -> bool {
-    let codes: Vec<i8> = (i8::MIN..=i8::MAX).collect();
-    let [mut sums, mut float_sums] = [vec![0; codes.len()], vec![0; codes.len()]];
-    codes.iter().all(|left| {
-        portable::add(add, &[*left; 256], &codes, &mut sums);
-        portable::add_float(float, &[*left; 256], &codes, &mut float_sums);
+    let mut codes: Vec<i8> = (i8::MIN..=i8::MAX).collect();
+    let mut lefts = codes.clone();
+    let [mut sums, mut float_sums] = [codes.clone(), codes.clone()];
+    (i8::MIN..=i8::MAX).all(|left| {
+        lefts.fill(left);
+        let [left, right] = [map(&mut lefts), map(&mut codes)];
+        portable::add(add, left, right, map(&mut sums));
+        portable::add_float(float, left, right, map(&mut float_sums));
         sums == float_sums
     })
 }
