@@ -110,6 +110,11 @@ impl Pictures {
     /// At most `n` pictures, spread over the classes as evenly as there are pictures: the first of each class, then
     /// the second of each, until `n` are found; in their present order. For quick looks and calibration.
     pub fn subset(&self, n: usize) -> Self {
+        self.select(&self.subset_indices(n))
+    }
+
+    /// The indices of the pictures of [`Pictures::subset`].
+    pub fn subset_indices(&self, n: usize) -> Vec<usize> {
         // Its rank within its class, then its place: sorting by it takes the classes in turn.
         let mut seen = vec![0; self.labels.iter().max().map_or(0, |&label| label + 1)];
         let mut turns: Vec<(usize, usize)> = Vec::with_capacity(self.len());
@@ -121,7 +126,7 @@ impl Pictures {
         turns.truncate(n);
         let mut indices: Vec<usize> = turns.into_iter().map(|(_, index)| index).collect();
         indices.sort_unstable();
-        self.select(&indices)
+        indices
     }
 
     /// How many pictures each of `classes` classes has; labels beyond are not counted.

@@ -5,6 +5,7 @@
 //! bytes on every machine.
 #![forbid(unsafe_code)]
 
+pub mod augment;
 mod class_folders;
 mod dataset;
 mod decode;
@@ -15,7 +16,9 @@ pub mod idx;
 mod idx_folder;
 mod input;
 mod listing;
+mod random;
 pub mod registry;
+pub mod sheet;
 mod source;
 mod split;
 
@@ -25,5 +28,6 @@ pub use digest::Digest;
 pub use embedded::EMBEDDED;
 pub use error::DataError;
 pub use input::{InputSpec, to_codes};
+pub use random::Random;
 pub use source::{LoadOptions, Loaded, load, load_with, places};
 pub use thumbnet_graph::Fit;

@@ -10,7 +10,6 @@ pub mod metrics;
 mod network;
 mod observer;
 mod plan;
-mod random;
 mod recipe;
 mod tensors;
 mod train;

@@ -1,18 +1,18 @@
 //! The training: epochs of batches, a checkpoint after each epoch, and going on from one.
 
 use crate::checkpoint;
-use crate::engine::{BatchResult, Criterion, Engine, Step, learning_rate};
+use crate::engine::{BatchResult, Changes, Criterion, Engine, Lesson, Step, learning_rate};
 use crate::error::TrainError;
 use crate::export::PRODUCER;
 use crate::folder::Folder;
 use crate::metrics;
 use crate::network::Network;
 use crate::observer::{BatchProgress, EpochResult, Observer};
-use crate::random::Random;
 use crate::recipe::{DataOrigin, Layer, Optimizer, Recipe};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
+use thumbnet_data::Random;
 use thumbnet_data::{Dataset, Pictures};
 use thumbnet_graph::Shape;
 
@@ -206,13 +206,19 @@ impl Session<'_> {
         let order = self.order();
         let recipe = &self.network.recipe.training;
         let criterion = Criterion { loss: recipe.loss, label_smoothing: recipe.label_smoothing };
+        let changes = (!recipe.augment.is_none()).then_some(Changes {
+            augmentation: recipe.augment,
+            seed: recipe.seed,
+            epoch: self.history.len() as u64 + 1,
+        });
+        let lesson = Lesson { pictures: &self.dataset.train, criterion, changes };
         let mut sum = BatchResult::default();
         let mut pictures = 0;
         for (index, indices) in order.chunks(self.batch).enumerate() {
             let step = self.steps + index as u64;
             let rate = learning_rate(recipe, step, self.steps_per_epoch());
             let step = Step::new(recipe, rate, step);
-            let result = self.engine.learn(&self.dataset.train, indices, criterion, &step);
+            let result = self.engine.learn(&lesson, indices, &step);
             self.check_finite(result.loss, index)?;
             sum.loss += result.loss;
             sum.correct += result.correct;

@@ -104,6 +104,7 @@ fn options_out_of_range_are_told_by_field() {
     assert_eq!(batch, "the recipe's training.batch: 0 is not between 1 and 65536");
     assert!(with(|recipe| recipe.training.epochs = 0).contains("training.epochs"));
     assert!(with(|recipe| recipe.training.learning_rate = f64::NAN).contains("learning_rate: NaN"));
+    assert!(with(|recipe| recipe.training.augment.shift = 0.6).contains("augment: shift: 0.6 "));
     assert!(with(|recipe| recipe.training.label_smoothing = 1.0).contains("label_smoothing: 1 "));
     assert!(with(|recipe| recipe.training.weight_decay = -0.1).contains("weight_decay: -0.1"));
     assert!(with(|recipe| recipe.training.seed = u64::MAX).contains("training.seed"));

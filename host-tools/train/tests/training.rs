@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
+use thumbnet_data::augment::Augmentation;
 use thumbnet_data::{Dataset, Pictures};
 use thumbnet_graph::Shape;
 use thumbnet_train::{
@@ -89,6 +90,22 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
+/// Every kind of change at once.
+fn changes() -> Augmentation {
+    Augmentation {
+        shift: 0.1,
+        rotate: 5.0,
+        zoom: 0.1,
+        flip: false,
+        brightness: 0.1,
+        contrast: 0.1,
+        noise: 0.05,
+        blur: 0.2,
+        cutout: 0.2,
+        mixup: 0.3,
+    }
+}
+
 fn on_threads<R: Send>(threads: usize, run: impl FnOnce() -> R + Send) -> R {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     pool.expect("threads for the test").install(run)
@@ -148,6 +165,7 @@ fn threads_and_folders_do_not_show_in_the_bytes() {
     let run = |threads: usize, optimizer: Optimizer| {
         let mut recipe = recipe();
         recipe.training.optimizer = optimizer;
+        recipe.training.augment = changes();
         recipe.training.batch = 45;
         let folder = tempfile::tempdir().expect("a folder for the test");
         let dataset = dataset(203);
@@ -163,6 +181,19 @@ fn threads_and_folders_do_not_show_in_the_bytes() {
 }
 
 #[test]
+fn changed_pictures_are_learned_too_and_the_recipe_says_so() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let mut recipe = recipe();
+    recipe.training.epochs = 12;
+    recipe.training.augment = changes();
+    let trained = train(&recipe, &dataset(203), folder.path(), &mut ()).expect("it trains");
+    let last = trained.history.last().expect("it has epochs");
+    assert!(last.test_accuracy > Some(0.8), "{last:?}");
+    let read = load(folder.path()).expect("it was written");
+    assert_eq!(read.network.recipe().training.augment, changes());
+}
+
+#[test]
 fn the_bytes_are_the_same_on_every_machine() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     train(&recipe(), &dataset(203), folder.path(), &mut ()).expect("it trains");
@@ -174,9 +205,12 @@ fn the_bytes_are_the_same_on_every_machine() {
 #[test]
 fn going_on_gives_the_bytes_of_an_uninterrupted_training() {
     let (recipe, dataset) = (recipe(), dataset(203));
-    for optimizer in [Optimizer::Adam, Optimizer::Sgd] {
+    for (optimizer, augment) in
+        [(Optimizer::Adam, Augmentation::default()), (Optimizer::Sgd, changes())]
+    {
         let mut recipe = recipe.clone();
         recipe.training.optimizer = optimizer;
+        recipe.training.augment = augment;
         let whole = tempfile::tempdir().expect("a folder for the test");
         let expected = train(&recipe, &dataset, whole.path(), &mut ()).expect("it trains");
 

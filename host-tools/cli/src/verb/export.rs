@@ -3,6 +3,7 @@
 use crate::inference::count_correct;
 use crate::outcome::Outcome;
 use crate::report::{print_json, table, thousands};
+use crate::verb::data::load_pictures;
 use crate::verb::train;
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
@@ -130,7 +131,7 @@ impl Export {
         let recipe = trained.network.recipe();
         let origin = recipe.data.as_ref().context("the model's recipe names no data")?;
         let source = self.data.as_deref().unwrap_or(&origin.name);
-        let dataset = train::load_data(source, recipe, 0).with_context(|| {
+        let dataset = load_pictures(source, recipe, 0).with_context(|| {
             format!(
                 "the data that {} was trained on is needed; say where it is with --data",
                 recipe.name

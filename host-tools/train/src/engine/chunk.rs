@@ -1,10 +1,10 @@
 //! Eight pictures on their way through the network and back, in memory of their own.
 
 use super::layer::{Backward, Forward, Layer, Sizes};
-use super::loss::Criterion;
+use super::lesson::Lesson;
+use super::loss::{Criterion, Target};
 use super::parameters::Parameters;
 use super::real::Real;
-use thumbnet_data::Pictures;
 
 /// Pictures in a chunk. Sums over a batch are taken chunk by chunk, so this is part of the result: it
 /// must not follow the number of threads.
@@ -13,7 +13,9 @@ pub(crate) const CHUNK: usize = 8;
 /// Buffers for [`CHUNK`] pictures, made once.
 pub(crate) struct Chunk<T> {
     pub pictures: usize,
-    labels: Vec<usize>,
+    targets: Vec<Target>,
+    /// The picture being read.
+    bytes: Vec<u8>,
     /// The network's input, then each stage's output.
     maps: Vec<Vec<T>>,
     choices: Vec<Vec<u8>>,
@@ -44,7 +46,8 @@ impl<T: Real> Chunk<T> {
         let trained = if trains { sizes } else { &[] };
         Self {
             pictures: 0,
-            labels: Vec::with_capacity(CHUNK),
+            targets: Vec::with_capacity(CHUNK),
+            bytes: Vec::new(),
             maps,
             choices: sizes.iter().map(|sizes| vec![0; CHUNK * sizes.choices]).collect(),
             gradients: trained.iter().map(|sizes| map(sizes.output)).collect(),
@@ -58,15 +61,17 @@ impl<T: Real> Chunk<T> {
     /// Fills the input with bytes, as `byte / 255`.
     pub fn set_pixels<'a>(&mut self, pictures: impl Iterator<Item = &'a [u8]>) {
         self.pictures = 0;
-        let mut input = self.maps[0].as_mut_slice();
         for picture in pictures {
-            let (target, rest) = input.split_at_mut(picture.len());
-            for (value, &byte) in target.iter_mut().zip(picture) {
-                *value = T::from_f64(f64::from(byte) / 255.0);
-            }
-            input = rest;
-            self.pictures += 1;
+            self.push_pixels(picture);
         }
+    }
+
+    fn push_pixels(&mut self, picture: &[u8]) {
+        let input = &mut self.maps[0][self.pictures * picture.len()..][..picture.len()];
+        for (value, &byte) in input.iter_mut().zip(picture) {
+            *value = T::from_f64(f64::from(byte) / 255.0);
+        }
+        self.pictures += 1;
     }
 
     /// Forward, loss and back for the pictures of these indices; `weight` is one picture's share of the batch.
@@ -74,17 +79,25 @@ impl<T: Real> Chunk<T> {
         &mut self,
         model: &Model<'_, T>,
         transposed: &[Vec<T>],
-        data: (&Pictures, &[u32]),
-        criterion: Criterion,
+        data: (&Lesson<'_>, &[u32]),
         weight: T,
     ) {
-        let (pictures, indices) = data;
-        self.set_pixels(indices.iter().map(|&index| pictures.picture(index as usize)));
-        self.labels.clear();
-        self.labels.extend(indices.iter().map(|&index| pictures.labels[index as usize]));
+        let (lesson, indices) = data;
+        self.read(lesson, indices);
         self.forward(model);
-        self.start_gradient(criterion, weight);
+        self.start_gradient(lesson.criterion, weight);
         self.backward(model, transposed);
+    }
+
+    fn read(&mut self, lesson: &Lesson<'_>, indices: &[u32]) {
+        self.pictures = 0;
+        self.targets.clear();
+        let mut bytes = std::mem::take(&mut self.bytes);
+        for &index in indices {
+            self.targets.push(lesson.picture(index, &mut bytes));
+            self.push_pixels(&bytes);
+        }
+        self.bytes = bytes;
     }
 
     /// Runs every layer; the logits are then in [`Self::logits`].
@@ -134,9 +147,9 @@ impl<T: Real> Chunk<T> {
         let classes = logits.len() / CHUNK;
         self.loss = 0.0;
         self.correct = 0;
-        for (logits, &label) in gradient.chunks_exact_mut(classes).zip(&self.labels) {
-            self.correct += usize::from(crate::metrics::largest(logits) == label);
-            self.loss += criterion.gradient(logits, label, weight);
+        for (logits, &target) in gradient.chunks_exact_mut(classes).zip(&self.targets) {
+            self.correct += usize::from(crate::metrics::largest(logits) == target.label);
+            self.loss += criterion.gradient(logits, target, weight);
         }
     }
 

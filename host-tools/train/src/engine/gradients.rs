@@ -2,11 +2,11 @@
 
 use super::layer::{Backward, Forward, Layer};
 use super::layers::dense;
-use super::{Criterion, Engine, Parameters, Step, layers};
+use super::{Criterion, Engine, Lesson, Parameters, Step, Target, layers};
 use crate::plan::Plan;
-use crate::random::Random;
 use crate::recipe::{Loss, Optimizer, Recipe, Training};
 use thumbnet_data::Pictures;
+use thumbnet_data::Random;
 
 /// Distance of the two points of a central difference.
 const STEP: f64 = 1e-4;
@@ -228,11 +228,14 @@ fn dense_with_and_without_relu() {
 fn losses() {
     let logits = [0.3, -1.2, 2.5, 0.0];
     for loss in [Loss::CrossEntropy, Loss::MeanAbsoluteError] {
-        for label_smoothing in [0.0, 0.2] {
+        let mixed = Target { label: 2, other: 1, share: 0.7 };
+        for (label_smoothing, shown) in
+            [(0.0, Target::only(2)), (0.2, Target::only(2)), (0.0, mixed), (0.2, mixed)]
+        {
             let criterion = Criterion { loss, label_smoothing };
-            let at = |logits: [f64; 4]| criterion.gradient(&mut logits.clone(), 2, 1.0);
+            let at = |logits: [f64; 4]| criterion.gradient(&mut logits.clone(), shown, 1.0);
             let mut gradient = logits;
-            criterion.gradient(&mut gradient, 2, 0.5);
+            criterion.gradient(&mut gradient, shown, 0.5);
             for index in 0..4 {
                 let (mut above, mut below) = (logits, logits);
                 above[index] += STEP;
@@ -265,10 +268,11 @@ fn a_whole_network_over_several_rounds_of_chunks() {
     let start = super::glorot_uniform::<f64>(&plan, &sizes, 5);
     let training = Training { optimizer: Optimizer::Gd, ..Training::default() };
     let criterion = Criterion { loss: Loss::CrossEntropy, label_smoothing: 0.0 };
+    let lesson = Lesson { pictures: &pictures, criterion, changes: None };
     let learn = |parameters: Vec<Parameters<f64>>, rate: f64| {
         let mut engine = Engine::new(&plan, parameters, 131);
         let step = Step::new(&training, rate, 0);
-        let result = engine.learn(&pictures, &indices, criterion, &step);
+        let result = engine.learn(&lesson, &indices, &step);
         (engine.parameters, result.loss / 131.0)
     };
     let (moved, _) = learn(start.clone(), 1.0);

@@ -11,13 +11,33 @@ pub(crate) struct Criterion {
     pub label_smoothing: f64,
 }
 
+/// What a picture shows: one class, or two where pictures are mixed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target {
+    pub label: usize,
+    pub other: usize,
+    /// Share of `label`; the rest is `other`'s.
+    pub share: f64,
+}
+
+impl Target {
+    /// One class.
+    pub fn only(label: usize) -> Self {
+        Self { label, other: label, share: 1.0 }
+    }
+
+    fn of(&self, class: usize) -> f64 {
+        let part = |label: usize, share: f64| if class == label { share } else { 0.0 };
+        part(self.label, self.share) + part(self.other, 1.0 - self.share)
+    }
+}
+
 impl Criterion {
     /// The loss of one picture; replaces its logits by the loss's gradient times `weight`.
-    pub fn gradient<T: Real>(&self, logits: &mut [T], label: usize, weight: T) -> f64 {
+    pub fn gradient<T: Real>(&self, logits: &mut [T], shown: Target, weight: T) -> f64 {
         let even = self.label_smoothing / logits.len() as f64;
-        let target = |class: usize| {
-            T::from_f64(even + if class == label { 1.0 - self.label_smoothing } else { 0.0 })
-        };
+        let target =
+            |class: usize| T::from_f64(even + (1.0 - self.label_smoothing) * shown.of(class));
         match self.loss {
             Loss::CrossEntropy => cross_entropy(logits, target, weight),
             Loss::MeanAbsoluteError => mean_absolute_error(logits, target, weight),

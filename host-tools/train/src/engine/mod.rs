@@ -10,6 +10,7 @@ mod elementwise;
 mod gradients;
 mod layer;
 mod layers;
+mod lesson;
 mod loss;
 mod optimizer;
 mod parameters;
@@ -20,7 +21,10 @@ mod update;
 
 pub(crate) use chunk::{CHUNK, Chunk, Model};
 pub(crate) use layer::{Layer, Sizes};
+pub(crate) use lesson::{Changes, Lesson};
 pub(crate) use loss::Criterion;
+#[cfg(test)]
+pub(crate) use loss::Target;
 pub(crate) use optimizer::{Step, moments};
 pub(crate) use parameters::{Parameters, glorot_uniform};
 pub(crate) use real::Real;
@@ -28,7 +32,6 @@ pub(crate) use schedule::learning_rate;
 
 use crate::plan::Plan;
 use rayon::prelude::*;
-use thumbnet_data::Pictures;
 use update::Memory;
 
 /// Most chunks in flight: larger batches take several rounds, so that a batch of the whole set needs no more
@@ -86,19 +89,13 @@ impl<T: Real> Engine<T> {
     }
 
     /// Learns from the pictures of these indices: one step.
-    pub fn learn(
-        &mut self,
-        pictures: &Pictures,
-        indices: &[u32],
-        criterion: Criterion,
-        step: &Step,
-    ) -> BatchResult {
+    pub fn learn(&mut self, lesson: &Lesson<'_>, indices: &[u32], step: &Step) -> BatchResult {
         let weight = T::from_f64(1.0 / indices.len() as f64);
         let mut result = BatchResult::default();
         let rounds = indices.chunks(MAX_CHUNKS * CHUNK);
         let last = rounds.len() - 1;
         for (round, indices) in rounds.enumerate() {
-            let used = self.run_chunks(pictures, indices, criterion, weight);
+            let used = self.run_chunks(lesson, indices, weight);
             for chunk in &self.chunks[..used] {
                 result.loss += chunk.loss;
                 result.correct += chunk.correct;
@@ -110,17 +107,11 @@ impl<T: Real> Engine<T> {
     }
 
     /// Forward and back for one round; returns the chunks used.
-    fn run_chunks(
-        &mut self,
-        pictures: &Pictures,
-        indices: &[u32],
-        criterion: Criterion,
-        weight: T,
-    ) -> usize {
+    fn run_chunks(&mut self, lesson: &Lesson<'_>, indices: &[u32], weight: T) -> usize {
         let model = Model { layers: &self.layers, parameters: &self.parameters };
         let (model, transposed) = (&model, &self.transposed);
         self.chunks.par_iter_mut().zip(indices.par_chunks(CHUNK)).for_each(|(chunk, indices)| {
-            chunk.learn(model, transposed, (pictures, indices), criterion, weight);
+            chunk.learn(model, transposed, (lesson, indices), weight);
         });
         indices.len().div_ceil(CHUNK)
     }

@@ -3,7 +3,7 @@
 use super::layer::Sizes;
 use super::real::Real;
 use crate::plan::{Plan, StageKind};
-use crate::random::Random;
+use thumbnet_data::Random;
 
 /// Weights and bias of one stage, or numbers that belong to them one by one; both empty for a pool.
 #[derive(Clone, Debug, PartialEq)]

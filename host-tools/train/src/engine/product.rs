@@ -263,7 +263,7 @@ fn store<T: Real, S: Simd, const N: usize>(
 #[cfg(test)]
 mod tests {
     use super::{AStrides, Arch, BStrides, Product, Real};
-    use crate::random::Random;
+    use thumbnet_data::Random;
 
     /// The sum that the module's head specifies.
     fn reference(product: &Product, a: &[f64], b: &[f64], c: &mut [f64]) {

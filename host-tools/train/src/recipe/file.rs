@@ -3,6 +3,7 @@
 use super::{BUILT_IN, Recipe};
 use crate::error::TrainError;
 use std::path::Path;
+use thumbnet_data::augment::Augmentation;
 
 /// A recipe larger than this is not one.
 const MAX_RECIPE_BYTES: u64 = 1 << 20;
@@ -38,6 +39,19 @@ impl Recipe {
         let text = String::from_utf8(text)
             .map_err(|_| problem("not a text file: a recipe is a model.toml".to_owned()))?;
         Self::from_toml(&text).map_err(|error| problem(one_line(&text, &error)))
+    }
+
+    /// The fields of a `[training.augment]` table on one line, `shift=0.1,flip=true`.
+    ///
+    /// # Errors
+    /// [`TrainError::Field`] if there is no such field, or it is out of range.
+    pub fn augmentation(line: &str) -> Result<Augmentation, TrainError> {
+        let field = |problem| TrainError::Field { field: "training.augment", problem };
+        let text = line.replace(',', "\n");
+        let augmentation: Augmentation =
+            toml::from_str(&text).map_err(|error| field(one_line(&text, &error)))?;
+        augmentation.check().map_err(|error| field(error.to_string()))?;
+        Ok(augmentation)
     }
 
     /// The recipe's text.

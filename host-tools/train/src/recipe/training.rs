@@ -2,6 +2,7 @@
 
 use crate::error::TrainError;
 use serde::{Deserialize, Serialize};
+use thumbnet_data::augment::Augmentation;
 
 /// How a network learns.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +26,9 @@ pub struct Training {
     pub weight_decay: f64,
     /// Share of the target spread evenly over all classes; 0 for none.
     pub label_smoothing: f64,
+    /// How training pictures are changed at random.
+    #[serde(skip_serializing_if = "Augmentation::is_none")]
+    pub augment: Augmentation,
 }
 
 /// What turns gradients into steps.
@@ -84,6 +88,7 @@ impl Default for Training {
             loss: Loss::CrossEntropy,
             weight_decay: 0.0,
             label_smoothing: 0.0,
+            augment: Augmentation::default(),
         }
     }
 }
@@ -114,6 +119,10 @@ impl Training {
         })?;
         field("training.seed", i64::try_from(self.seed).is_ok(), || {
             format!("{} does not fit a TOML integer: use one below 2^63", self.seed)
+        })?;
+        self.augment.check().map_err(|error| TrainError::Field {
+            field: "training.augment",
+            problem: error.to_string(),
         })?;
         self.schedule.check()
     }

@@ -2,6 +2,7 @@
 
 mod observer;
 
+use super::data::{augmentation, load_pictures};
 use crate::evaluation;
 use crate::outcome::Outcome;
 use crate::report::{print_json, thousands};
@@ -13,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
-use thumbnet_data::{Dataset, LoadOptions, load_with};
+use thumbnet_data::Dataset;
+use thumbnet_data::augment::Augmentation;
 use thumbnet_train::metrics::{Metrics, predictions};
 use thumbnet_train::{EpochResult, Network, Optimizer, Recipe, Trained};
 
@@ -22,6 +24,7 @@ Examples:
   thumbnet train                                   the embedded set, the seed CNN, ten epochs
   thumbnet train --data pictures/ -o models/mine   one folder of pictures a class
   thumbnet train --data fashion-mnist --epochs 20 --seed 7 -o models/fashion
+  thumbnet train --augment shift=0.1,flip=true     more to learn from: see `data preview`
   thumbnet train --resume -o models/mine           goes on after Ctrl-C, to the same result
 
 One seed gives the same bytes on every run, in any folder and with any number of threads (RAYON_NUM_THREADS).";
@@ -51,6 +54,10 @@ pub(crate) struct Train {
     /// Where weights and order come from [default: the recipe's, 1].
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// How training pictures are changed at random, e.g. shift=0.1,rotate=10,flip=true: the fields of
+    /// [training.augment] in a model.toml [default: the recipe's].
+    #[arg(long, value_name = "FIELD=VALUE,…", value_parser = augmentation)]
+    augment: Option<Augmentation>,
     /// Unreadable pictures that may be left out.
     #[arg(long, value_name = "N", default_value_t = 0)]
     max_bad: usize,
@@ -58,7 +65,7 @@ pub(crate) struct Train {
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// Go on with the unfinished training in the model's folder.
-    #[arg(long, conflicts_with_all = ["epochs", "batch", "optimizer", "learning_rate", "seed", "overwrite"])]
+    #[arg(long, conflicts_with_all = ["epochs", "batch", "optimizer", "learning_rate", "seed", "augment", "overwrite"])]
     resume: bool,
     /// Replace a finished network in the model's folder.
     #[arg(long)]
@@ -94,7 +101,7 @@ impl Train {
         let recipe = self.recipe()?;
         let folder = self.output.clone().unwrap_or_else(|| Path::new("models").join(&recipe.name));
         self.check_folder(&folder)?;
-        let dataset = load_data(&self.data, &recipe, self.max_bad)?;
+        let dataset = load_pictures(&self.data, &recipe, self.max_bad)?;
         if !self.json {
             println!("{dataset}");
         }
@@ -130,6 +137,7 @@ impl Train {
         training.batch = self.batch.unwrap_or(training.batch);
         training.seed = self.seed.unwrap_or(training.seed);
         training.learning_rate = self.learning_rate.unwrap_or(training.learning_rate);
+        training.augment = self.augment.unwrap_or(training.augment);
         training.optimizer = match self.optimizer {
             Some(OptimizerName::Adam) => Optimizer::Adam,
             Some(OptimizerName::Sgd) => Optimizer::Sgd,
@@ -149,18 +157,6 @@ impl Train {
             folder.display()
         )
     }
-}
-
-/// Loads the data in the shape of the recipe's input, and prints what was left out of it. The set is named as
-/// the user named it, so that `export` finds it again.
-pub(super) fn load_data(source: &str, recipe: &Recipe, max_bad: usize) -> anyhow::Result<Dataset> {
-    let options = LoadOptions { seed: recipe.training.seed, max_bad, ..Default::default() };
-    let mut loaded = load_with(source, recipe.input_spec(), &options)?;
-    for note in &loaded.notes {
-        eprintln!("{note}");
-    }
-    loaded.dataset.name = source.to_owned();
-    Ok(loaded.dataset)
 }
 
 /// The float network on the test pictures.

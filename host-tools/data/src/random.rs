@@ -4,7 +4,8 @@ use rand_pcg::Pcg64;
 use rand_pcg::rand_core::Rng;
 
 /// A seeded generator.
-pub(crate) struct Random(Pcg64);
+#[derive(Clone, Debug)]
+pub struct Random(Pcg64);
 
 impl Random {
     /// The generator of `seed`; each `stream` is a sequence of its own.
@@ -17,6 +18,27 @@ impl Random {
         // The upper 53 bits fill an f64's mantissa.
         let unit = (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
         low + unit * (high - low)
+    }
+
+    /// Uniform in `[-1, 1)`.
+    pub fn signed(&mut self) -> f32 {
+        self.between(-1.0, 1.0) as f32
+    }
+
+    /// Of mean 0 and standard deviation 1 (Box and Muller's method).
+    pub fn normal(&mut self) -> f64 {
+        let [radius, turn] = [1.0 - self.between(0.0, 1.0), self.between(0.0, 1.0)];
+        libm::sqrt(-2.0 * libm::log(radius)) * libm::cos(std::f64::consts::TAU * turn)
+    }
+
+    /// From the distribution Beta(`alpha`, `alpha`), `alpha` in (0, 1] (Jöhnk's method).
+    pub fn beta(&mut self, alpha: f64) -> f64 {
+        loop {
+            let [a, b] = [0, 1].map(|_| libm::pow(self.between(0.0, 1.0), 1.0 / alpha));
+            if (f64::MIN_POSITIVE..=1.0).contains(&(a + b)) {
+                return a / (a + b);
+            }
+        }
     }
 
     /// Uniform in `0..bound`: the upper half of `bound` times 64 random bits, whose bias of `bound / 2^64`
@@ -53,6 +75,26 @@ mod tests {
         let values: Vec<f64> = (0..1000).map(|_| random.between(-2.0, 2.0)).collect();
         assert!(values.iter().all(|value| (-2.0..2.0).contains(value)));
         assert!(values.iter().any(|value| *value < -1.9) && values.iter().any(|v| *v > 1.9));
+    }
+
+    #[test]
+    fn distributions_have_their_mean_and_spread() {
+        let mut random = Random::new(5, 1);
+        let spread = |values: &[f64]| {
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            let squares = values.iter().map(|value| (value - mean) * (value - mean));
+            [mean, squares.sum::<f64>() / values.len() as f64]
+        };
+        let normal: Vec<f64> = (0..10_000).map(|_| random.normal()).collect();
+        let [mean, variance] = spread(&normal);
+        assert!(mean.abs() < 0.05 && (variance - 1.0).abs() < 0.05, "{mean} {variance}");
+        for alpha in [0.2, 1.0] {
+            let shares: Vec<f64> = (0..10_000).map(|_| random.beta(alpha)).collect();
+            assert!(shares.iter().all(|share| (0.0..=1.0).contains(share)));
+            let [mean, variance] = spread(&shares);
+            let expected = 1.0 / (4.0 * (2.0 * alpha + 1.0)); // of Beta(alpha, alpha)
+            assert!((mean - 0.5).abs() < 0.02 && (variance - expected).abs() < 0.01, "{variance}");
+        }
     }
 
     #[test]

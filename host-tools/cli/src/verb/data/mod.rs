@@ -1,13 +1,18 @@
-//! `thumbnet data`: which sets there are, and fetching one.
+//! `thumbnet data`: which sets there are, fetching one, and looking at what is learned.
+
+mod preview;
 
 use crate::outcome::Outcome;
 use crate::progress::bytes_bar;
 use crate::report::{print_json, table, thousands};
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
+pub(super) use preview::augmentation;
 use serde::Serialize;
 use std::path::PathBuf;
 use thumbnet_data::registry::{self, Event, GetOptions, Listed, Place};
+use thumbnet_data::{Dataset, LoadOptions, load_with};
+use thumbnet_train::Recipe;
 
 /// Verbs about data sets.
 #[derive(Subcommand)]
@@ -16,6 +21,8 @@ pub(crate) enum Data {
     List(List),
     /// Fetch a set, by whichever route works, checked by SHA-256.
     Get(Get),
+    /// Show pictures before and after augmentation, as one PNG.
+    Preview(preview::Preview),
 }
 
 const LIST_EXAMPLES: &str = "\
@@ -61,6 +68,7 @@ impl Data {
         match self {
             Self::List(verb) => verb.run(),
             Self::Get(verb) => verb.run(),
+            Self::Preview(verb) => verb.run(),
         }
     }
 }
@@ -144,6 +152,22 @@ impl Get {
         }
         Ok(Outcome::Good)
     }
+}
+
+/// Loads the data in the shape of the recipe's input, and prints what was left out of it. The set is named as
+/// the user named it, so that `export` finds it again.
+pub(super) fn load_pictures(
+    source: &str,
+    recipe: &Recipe,
+    max_bad: usize,
+) -> anyhow::Result<Dataset> {
+    let options = LoadOptions { seed: recipe.training.seed, max_bad, ..Default::default() };
+    let mut loaded = load_with(source, recipe.input_spec(), &options)?;
+    for note in &loaded.notes {
+        eprintln!("{note}");
+    }
+    loaded.dataset.name = source.to_owned();
+    Ok(loaded.dataset)
 }
 
 fn show(bar: &ProgressBar, event: Event<'_>) {

@@ -1,0 +1,63 @@
+//! What a batch is learned from: pictures as they are, or changed at random.
+
+use super::loss::{Criterion, Target};
+use thumbnet_data::augment::{Augmentation, mix};
+use thumbnet_data::{Pictures, Random};
+
+/// Pictures to learn from, and what is to be made small.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lesson<'a> {
+    pub pictures: &'a Pictures,
+    pub criterion: Criterion,
+    /// How pictures are changed; `None` for not at all.
+    pub changes: Option<Changes>,
+}
+
+/// Changes of one epoch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Changes {
+    pub augmentation: Augmentation,
+    pub seed: u64,
+    /// From 1.
+    pub epoch: u64,
+}
+
+impl Lesson<'_> {
+    /// Writes the bytes of picture `index` as it is to be learned; returns what it shows.
+    pub fn picture(&self, index: u32, bytes: &mut Vec<u8>) -> Target {
+        let label = self.pictures.labels[index as usize];
+        bytes.clear();
+        bytes.extend_from_slice(self.pictures.picture(index as usize));
+        match self.changes {
+            None => Target::only(label),
+            Some(changes) => self.change(&changes, index, bytes),
+        }
+    }
+
+    fn change(&self, changes: &Changes, index: u32, bytes: &mut [u8]) -> Target {
+        let Changes { augmentation, .. } = changes;
+        let shape = self.pictures.shape;
+        let random = &mut changes.random(index);
+        augmentation.apply(bytes, shape, random);
+        let label = self.pictures.labels[index as usize];
+        let share = augmentation.own_share(random);
+        if share >= 1.0 {
+            return Target::only(label);
+        }
+        let other = random.below(self.pictures.len());
+        let mut other_bytes = self.pictures.picture(other).to_vec();
+        augmentation.apply(&mut other_bytes, shape, random);
+        mix(bytes, &other_bytes, share);
+        Target { label, other: self.pictures.labels[other], share }
+    }
+}
+
+impl Changes {
+    /// The generator of one picture in one epoch: the same whichever thread asks, and none that orders pictures,
+    /// whose streams are epochs without the shift.
+    fn random(&self, index: u32) -> Random {
+        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15; // 2^64 divided by the golden ratio: neighbours lie far apart
+        let seed = self.seed ^ (u64::from(index) + 1).wrapping_mul(SPREAD);
+        Random::new(seed, self.epoch << 32)
+    }
+}
