@@ -74,21 +74,27 @@ impl Lowering<'_> {
             _ => return Err(refuse(self)),
         };
         let Source::Pending(index) = real.source else { return Err(refuse(self)) };
-        let Some(Pending { op: Op::Conv2d(conv), inputs, .. }) = &self.pending[index] else {
+        let Pending { node: layer, op: Op::Conv2d(conv), inputs, shape, .. } = &self.pending[index]
+        else {
             return Err(refuse(self));
         };
         if !along_channels(&dims, &real.view, conv.weights.scales.len()) {
             return Err(refuse(self));
         }
         let bias = self.bias(node, constant, inputs[0], &conv.weights.scales)?;
-        if let Some(Pending { op: Op::Conv2d(conv), .. }) = &mut self.pending[index] {
-            for (sum, bias) in conv.weights.bias.iter_mut().zip(bias) {
-                // Two biases that together leave int32 are beyond any real network; the layer would
-                // saturate.
-                *sum = sum.saturating_add(bias);
-            }
+        // The layer without this bias may be read elsewhere too.
+        self.spend(node, conv.weights.values.len())?;
+        let (layer, inputs, shape, mut conv) =
+            (layer.clone(), inputs.clone(), *shape, conv.clone());
+        for (sum, bias) in conv.weights.bias.iter_mut().zip(bias) {
+            // Two biases that together leave int32 are beyond any real network; the layer would
+            // saturate.
+            *sum = sum.saturating_add(bias);
         }
-        Ok(Value::Real(real))
+        let op = Op::Conv2d(conv);
+        let (behind, made) = (None, Vec::new());
+        self.pending.push(Pending { node: layer, op, inputs, behind, depth: 0, shape, made });
+        Ok(Value::Real(Real { source: Source::Pending(self.pending.len() - 1), ..real }))
     }
 
     pub(crate) fn qlinear_add(&mut self, node: &RawNode) -> Result<Value, OnnxError> {

@@ -50,28 +50,6 @@ impl Lowering<'_> {
         }
     }
 
-    /// The codes of `weights` less their zero points, which must be int8 again, at `positions`.
-    pub(crate) fn int8_codes(
-        &self,
-        node: &RawNode,
-        weights: &QuantizedConstant,
-        positions: impl Iterator<Item = usize>,
-    ) -> Result<Vec<i8>, OnnxError> {
-        self.spend(node, weights.codes.data.len())?;
-        let code = |position| {
-            weights.centred(position).and_then(|(code, _)| i8::try_from(code).ok()).ok_or_else(
-                || {
-                    self.refuse_quantization(
-                        node,
-                        format!("its weights are asymmetric {} codes", weights.type_name()),
-                        "quantize weights to int8 with zero point 0",
-                    )
-                },
-            )
-        };
-        positions.map(code).collect()
-    }
-
     /// One scale for each of `channels`.
     pub(crate) fn channel_scales(
         &self,

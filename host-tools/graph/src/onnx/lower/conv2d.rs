@@ -94,10 +94,13 @@ impl Lowering<'_> {
         op: Op<Int8Weights>,
         inputs: Vec<(Operand, Shape)>,
     ) -> Result<Value, OnnxError> {
-        let shapes: Vec<Shape> = inputs.iter().map(|(_, shape)| *shape).collect();
+        let (inputs, shapes) =
+            inputs.into_iter().map(|(operand, shape)| (operand.tensor, shape)).unzip();
+        let (inputs, shapes) = self.widened(node, &op, inputs, shapes)?;
         let shape = self.output_shape(node, &op, &shapes)?;
-        let inputs = inputs.into_iter().map(|(operand, _)| operand.tensor).collect();
-        self.pending.push(Some(Pending { node: node.name.clone(), op, inputs, shape }));
+        let name = node.name.clone();
+        let (behind, made) = (None, Vec::new());
+        self.pending.push(Pending { node: name, op, inputs, behind, depth: 0, shape, made });
         let source = Source::Pending(self.pending.len() - 1);
         Ok(Value::Real(Real { source, view: View::nchw(shape), clamp: Clamp::NONE }))
     }
@@ -116,8 +119,9 @@ impl Lowering<'_> {
             .map(|operand| self.draft.shape(operand.tensor))
             .collect::<Option<Vec<Shape>>>()
             .unwrap_or_default();
-        let shape = self.output_shape(node, &op, &shapes)?;
         let ids = inputs.iter().map(|operand| operand.tensor).collect();
+        let (ids, shapes) = self.widened(node, &op, ids, shapes)?;
+        let shape = self.output_shape(node, &op, &shapes)?;
         let name = self.output_name(node).to_owned();
         let tensor = self.draft.emit((node.name.clone(), op, ids), (name, shape, to.format));
         Ok(Value::Codes(super::value::Codes {

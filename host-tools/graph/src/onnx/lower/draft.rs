@@ -6,6 +6,8 @@ use crate::graph::{Graph, Node, Tensor, TensorId};
 use crate::onnx::error::OnnxError;
 use crate::onnx::raw::RawGraph;
 use crate::op::Op;
+use std::collections::HashMap;
+use std::rc::Rc;
 use thumbnet_kernels::geometry::Shape;
 
 /// Nodes and tensors so far.
@@ -16,6 +18,8 @@ pub(crate) struct Draft<P: Precision> {
     /// How the input's memory relates to how the file writes it; `None` until a layer says which of
     /// the axes are rows, columns and channels.
     input_layout: Option<Vec<(Piece, usize)>>,
+    /// The scales of maps that have one for each channel.
+    channel_scales: HashMap<TensorId, Rc<[f32]>>,
 }
 
 #[derive(Debug)]
@@ -32,7 +36,15 @@ impl<P: Precision> Draft<P> {
     /// A graph with nothing but an input of unknown shape and of this format, if that is known.
     pub(crate) fn new(input: &str, format: Option<P::Format>) -> (Self, TensorId) {
         let input = DraftTensor { name: input.to_owned(), shape: None, format };
-        (Self { tensors: vec![input], nodes: Vec::new(), input_layout: None }, INPUT)
+        (
+            Self {
+                tensors: vec![input],
+                nodes: Vec::new(),
+                input_layout: None,
+                channel_scales: HashMap::new(),
+            },
+            INPUT,
+        )
     }
 
     /// The input's id.
@@ -52,6 +64,16 @@ impl<P: Precision> Draft<P> {
         let (name, op, inputs) = node;
         self.nodes.push(Node { name, op, inputs, output });
         output
+    }
+
+    /// Notes that `tensor` has a scale for each channel.
+    pub(crate) fn set_channel_scales(&mut self, tensor: TensorId, scales: Rc<[f32]>) {
+        self.channel_scales.insert(tensor, scales);
+    }
+
+    /// The scales of `tensor`, if it has one for each channel.
+    pub(crate) fn channel_scales(&self, tensor: TensorId) -> Option<&Rc<[f32]>> {
+        self.channel_scales.get(&tensor)
     }
 
     /// The shape of `tensor`; `None` while the input's is open.

@@ -38,6 +38,7 @@ impl<P: Precision> Lowering<'_, P> {
             }
             "Gather" => gather(inputs, node.int(&self.raw.file, "axis", 0)?),
             "Concat" => concat(inputs),
+            "Clip" => clip(inputs, node),
             "Slice" => self.slice(node, inputs)?,
             "Add" | "Sub" | "Mul" | "Div" => arithmetic(&node.op, inputs),
             op if is_view(op) => {
@@ -110,6 +111,23 @@ fn gather(inputs: &[Rc<Array>], axis: i64) -> Option<Array> {
     Some(Array { dims: indices.dims.clone(), data: from.data.gather(&at?) })
 }
 
+/// Integers between two limits, either of which may be left out: codes of fewer than 8 bits.
+fn clip(inputs: &[Rc<Array>], node: &RawNode) -> Option<Array> {
+    let is_given = |index: usize| matches!(node.inputs.get(index), Some(Some(_)));
+    let mut limits = inputs.iter().skip(1);
+    let mut limit = |index, default| {
+        if !is_given(index) {
+            return Some(default);
+        }
+        let limit = limits.next()?;
+        (limit.data.len() == 1).then(|| limit.data.integer(0))?
+    };
+    let (min, max) = (limit(1, i64::MIN)?, limit(2, i64::MAX)?);
+    let values = inputs[0].data.integers()?.into_iter().map(|value| value.min(max).max(min));
+    let data = like(&inputs[0].data, values.collect())?;
+    Some(Array { dims: inputs[0].dims.clone(), data })
+}
+
 /// One-dimensional integers, one list after another.
 fn concat(inputs: &[Rc<Array>]) -> Option<Array> {
     let mut values = Vec::new();
@@ -150,8 +168,14 @@ fn like(model: &Data, values: Vec<i64>) -> Option<Data> {
     match model {
         Data::I64(_) => cast(values, i64::from(data_type::INT64)),
         Data::I32(_) => cast(values, i64::from(data_type::INT32)),
+        Data::I8(_) => narrowed(values).map(Data::I8),
+        Data::U8(_) => narrowed(values).map(Data::U8),
         _ => None,
     }
+}
+
+fn narrowed<T: TryFrom<i64>>(values: Vec<i64>) -> Option<Vec<T>> {
+    values.into_iter().map(|value| T::try_from(value).ok()).collect()
 }
 
 #[cfg(test)]

@@ -27,29 +27,56 @@ impl Lowering<'_> {
         scale: usize,
         zero_point: usize,
     ) -> Result<FileFormat, OnnxError> {
+        match self.formats(node, scale, zero_point)? {
+            (scales, zero_points, unsigned) if scales.len() == 1 && zero_points.len() == 1 => {
+                let format = Quantization { scale: scales[0], zero_point: zero_points[0] };
+                Ok(FileFormat { format, unsigned })
+            }
+            (scales, zero_points, _) => {
+                Err(self.refuse_channels(node, scales.len().max(zero_points.len())))
+            }
+        }
+    }
+
+    pub(super) fn refuse_channels(&self, node: &RawNode, count: usize) -> OnnxError {
+        self.refuse_quantization(
+            node,
+            format!("it gives an activation {count} scales"),
+            "quantize activations per tensor; only weights, and what depthwise convolutions read, \
+             may have scales per channel",
+        )
+    }
+
+    /// The scales and zero points, in signed codes, in inputs `scale` and `zero_point`, and whether
+    /// the file's codes are unsigned.
+    pub(crate) fn formats(
+        &self,
+        node: &RawNode,
+        scale: usize,
+        zero_point: usize,
+    ) -> Result<(Vec<f32>, Vec<i8>, bool), OnnxError> {
         let scales = self.scales(node, scale)?;
-        let &[scale] = scales.as_slice() else {
-            return Err(self.refuse_quantization(
-                node,
-                format!("it gives an activation {} scales", scales.len()),
-                "quantize activations per tensor; only weights may have scales per channel",
-            ));
-        };
-        let (zero_point, unsigned) = match self.optional(node, zero_point) {
-            None => (-128, true),
+        let (zero_points, unsigned) = match self.optional(node, zero_point) {
+            None => (vec![-128; scales.len()], true),
             Some(Value::Constant(array)) => match &array.data {
-                Data::I8(values) if values.len() == 1 => (values[0], false),
-                Data::U8(values) if values.len() == 1 => (recode(values[0]), true),
+                Data::I8(values) => (values.clone(), false),
+                Data::U8(values) => (values.iter().copied().map(recode).collect(), true),
                 data => {
-                    let reason =
-                        format!("its zero point is {} {} values", data.len(), data.type_name());
-                    let rewrite = "quantize activations to int8 or uint8, per tensor";
+                    let reason = format!("its zero point is {}", data.type_name());
+                    let rewrite = "quantize to int8 or uint8 (in Python: QuantType.QInt8)";
                     return Err(self.refuse_quantization(node, reason, rewrite));
                 }
             },
             Some(_) => return Err(self.computed(node, "zero point")),
         };
-        Ok(FileFormat { format: Quantization { scale, zero_point }, unsigned })
+        if zero_points.len() != scales.len() {
+            let reason =
+                format!("it has {} zero points and {} scales", zero_points.len(), scales.len());
+            let rewrite = "give one zero point for each scale";
+            return Err(self.refuse_quantization(node, reason, rewrite));
+        }
+        self.spend(node, scales.len())?;
+        Ok((scales, zero_points, unsigned))
     }
 
     /// The constant scales in input `index`.

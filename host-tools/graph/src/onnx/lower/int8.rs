@@ -74,7 +74,8 @@ impl Precision for Int8Weights {
     ) -> Result<Self, OnnxError> {
         let LayerConstants { constant, axis, channels, bias, x } = layer;
         let scales = lowering.channel_scales(node, constant, axis, channels)?;
-        let values = lowering.int8_codes(node, constant, positions)?;
+        let scales = lowering.in_units_of(node, x, &constant.codes.dims, scales)?;
+        let values = lowering.centred_codes(node, constant, positions)?;
         let bias = match bias {
             Some(index) => lowering.bias(node, index, x, &scales)?,
             None => vec![0; channels],

@@ -9,6 +9,7 @@
 
 mod add;
 mod affine;
+mod channels;
 mod constants;
 mod conv2d;
 mod dense;
@@ -18,15 +19,18 @@ mod fold;
 mod formats;
 mod int8;
 mod operands;
+mod pending;
 mod pool;
 mod precision;
 mod quantize;
 mod relu;
 mod rewrites;
 mod softmax;
+mod unquantized;
 mod value;
 mod view;
 mod views;
+mod wide_weights;
 mod window;
 
 use super::error::OnnxError;
@@ -67,8 +71,10 @@ struct Lowering<'a, P: Precision = Int8Weights> {
     /// For each node, the names that it reads last.
     last_reads: Vec<Vec<&'a str>>,
     draft: Draft<P>,
-    /// Operations that wait for their QuantizeLinear, until it takes them.
-    pending: Vec<Option<Pending<P>>>,
+    /// Operations that wait for a QuantizeLinear.
+    pending: Vec<Pending<P>>,
+    /// Maps whose channels come twice in another: see `wide_weights`.
+    doubled: HashMap<TensorId, TensorId>,
     /// How many more elements of constants may be made: see [`Lowering::spend`].
     budget: Cell<usize>,
 }
@@ -110,6 +116,7 @@ impl<'a, P: Precision> Lowering<'a, P> {
             last_reads,
             draft,
             pending: Vec::new(),
+            doubled: HashMap::new(),
             budget: Cell::new(raw.file_bytes.saturating_mul(4)),
         }
     }
@@ -233,14 +240,18 @@ impl Lowering<'_> {
             (Domain::Microsoft, "QLinearAdd") => self.qlinear_add(node),
             (Domain::Standard, "Relu") => self.relu(node),
             (Domain::Standard, "Clip") => self.clip(node),
-            (Domain::Standard, "Softmax" | "LogSoftmax") => self.softmax(node),
+            (Domain::Standard, "Softmax" | "LogSoftmax") => {
+                self.quantize_logits(node)?;
+                self.softmax(node)
+            }
             (Domain::Standard, "Shape") => self.shape_of(node),
             (Domain::Standard, op) if views::is_view(op) => self.reviewed(node),
             _ => Err(rewrites::unsupported(node, &self.raw.file)),
         }
     }
 
-    fn finish(self) -> Result<(Int8Graph, Interface), OnnxError> {
+    fn finish(mut self) -> Result<(Int8Graph, Interface), OnnxError> {
+        self.quantize_output()?;
         let Outcome { logits, dims, tail } = self.outcome()?;
         let (graph, input_view) = self.draft.finish(logits, self.raw)?;
         let interface = Interface {

@@ -3,7 +3,7 @@
 use super::Lowering;
 use super::formats::FileFormat;
 use super::precision::Precision;
-use super::value::{Codes, Real, Source, Value};
+use super::value::{Codes, Value};
 use super::view::View;
 use crate::graph::TensorId;
 use crate::onnx::error::{OnnxError, quoted};
@@ -20,16 +20,20 @@ pub(crate) struct Operand {
 impl Lowering<'_> {
     /// Input `index` of a float operator of an int8 model: a dequantized map.
     pub(crate) fn dequantized_operand(
-        &self,
+        &mut self,
         node: &RawNode,
         index: usize,
     ) -> Result<Operand, OnnxError> {
-        match self.value(node, index)? {
-            Value::Real(Real { source: Source::Tensor(tensor), view, clamp })
-                if clamp.is_none() =>
-            {
-                Ok(Operand { tensor: *tensor, view: view.clone() })
-            }
+        let value = self.value(node, index)?.clone();
+        if let Value::Real(real) = &value
+            && let Some(tensor) = self.on_grid(node, real)?
+        {
+            return match self.draft.channel_scales(tensor) {
+                Some(scales) if node.op != "Conv" => Err(self.refuse_channels(node, scales.len())),
+                _ => Ok(Operand { tensor, view: real.view.clone() }),
+            };
+        }
+        match value {
             Value::Probabilities(_) => Err(self.refuse(
                 node,
                 "it works on the result of a softmax".to_owned(),

@@ -98,8 +98,21 @@ impl Lowering<'_> {
     pub(crate) fn max_pool_of_any(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
         match self.value(node, 0)?.clone() {
             Value::Codes(codes) => self.max_pool_of_codes(node, codes),
+            Value::Real(real) if real.is_float() => self.max_pool_of_float(node, real),
             _ => self.max_pool(node),
         }
+    }
+
+    /// A pool between a layer and its QuantizeLinear.
+    fn max_pool_of_float(&mut self, node: &RawNode, real: Real) -> Result<Value, OnnxError> {
+        self.check_max_pool(node)?;
+        let Some(shape) = self.shape_of_real(&real) else {
+            let reason = "its input is float, or not a map [1, channels, height, width]".to_owned();
+            let rewrite = "quantize it: put a QuantizeLinear and a DequantizeLinear there";
+            return Err(self.refuse_quantization(node, reason, rewrite));
+        };
+        let op = Op::MaxPool2d(self.max_window(node, shape)?);
+        self.wait_behind(node, op, real, shape)
     }
 
     fn max_pool_of_codes(&mut self, node: &RawNode, codes: Codes) -> Result<Value, OnnxError> {

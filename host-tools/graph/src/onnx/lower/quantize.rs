@@ -1,9 +1,9 @@
 //! QuantizeLinear and DequantizeLinear: the borders between codes and float.
 
-use super::formats::FileFormat;
-use super::value::{Clamp, Codes, Pending, Probabilities, Real, Source, Value};
+use super::formats::{FileFormat, normalized};
+use super::value::{Clamp, Codes, MapCodes, Probabilities, Real, Source, Value};
 use super::{Lowering, relu};
-use crate::graph::TensorId;
+use crate::graph::{Quantization, TensorId};
 use crate::onnx::error::{OnnxError, quoted};
 use crate::onnx::interface::{TailStep, quantize};
 use crate::onnx::raw::{Array, Data, RawNode};
@@ -22,10 +22,10 @@ impl Lowering<'_> {
             &self.raw.file,
             &["axis", "saturate", "block_size", "output_dtype", "precision"],
         )?;
-        let to = self.format(node, 1, 2)?;
         match self.value(node, 0)?.clone() {
-            Value::Real(real) => self.quantize(node, real, to),
+            Value::Real(real) => self.quantize(node, real),
             Value::Probabilities(mut probabilities) if !probabilities.codes => {
+                let to = self.format(node, 1, 2)?;
                 probabilities.tail.push(TailStep::Round(to.format));
                 if probabilities.tail.len() > MAX_TAIL {
                     let reason = "the softmax is quantized again and again".to_owned();
@@ -33,7 +33,7 @@ impl Lowering<'_> {
                 }
                 Ok(Value::Probabilities(Probabilities { codes: true, ..probabilities }))
             }
-            Value::Constant(array) => self.quantize_constant(node, &array, to),
+            Value::Constant(array) => self.quantize_constant(node, &array),
             Value::Codes(_) | Value::Weights(_) | Value::Probabilities(_) => Err(
                 self.refuse_quantization(node, "its input is not float".to_owned(), EXPORT_AGAIN)
             ),
@@ -44,8 +44,9 @@ impl Lowering<'_> {
         node.only(&self.raw.file, &["axis", "block_size", "output_dtype"])?;
         match self.value(node, 0)?.clone() {
             Value::Codes(codes) => {
-                let from = self.format(node, 1, 2)?;
-                self.agree(node, &codes, from)?;
+                let (from, unsigned) = self.map_format(node, &codes.view)?;
+                self.agree(node, &codes, FileFormat { format: from.format, unsigned })?;
+                self.same_channel_scales(node, codes.tensor, &from)?;
                 let Codes { tensor, view, .. } = codes;
                 Ok(Value::Real(Real { source: Source::Tensor(tensor), view, clamp: Clamp::NONE }))
             }
@@ -77,11 +78,13 @@ impl Lowering<'_> {
         Ok(Value::Probabilities(Probabilities { codes: false, ..probabilities }))
     }
 
-    fn quantize(&mut self, node: &RawNode, real: Real, to: FileFormat) -> Result<Value, OnnxError> {
+    fn quantize(&mut self, node: &RawNode, real: Real) -> Result<Value, OnnxError> {
         let name = self.output_name(node).to_owned();
+        let (codes, unsigned) = self.map_format(node, &real.view)?;
+        let to = FileFormat { format: codes.format, unsigned };
         let Real { source, view, clamp } = real;
         let tensor = match source {
-            Source::Input if clamp.is_none() => {
+            Source::Input if clamp.is_none() && codes.channel_scales.is_none() => {
                 let input = self.draft.input();
                 self.draft.set_input_format(to.format, &name);
                 let codes = Codes { tensor: input, view: view.clone(), unsigned: to.unsigned };
@@ -91,36 +94,33 @@ impl Lowering<'_> {
             Source::Input => {
                 return Err(self.refuse_quantization(
                     node,
-                    "the input passes an activation function before it is quantized".to_owned(),
-                    "quantize the input first",
+                    "the input passes an activation function before it is quantized, or has scales \
+                     per channel"
+                        .to_owned(),
+                    "quantize the input first, per tensor",
                 ));
             }
-            Source::Tensor(tensor) => self.requantize(node, tensor, clamp, to, name)?,
-            Source::Pending(index) => {
-                let Some(pending) = self.pending[index].take() else {
-                    return Err(self.refuse_quantization(
-                        node,
-                        "it quantizes a float result that is quantized elsewhere too".to_owned(),
-                        "quantize every result once",
-                    ));
-                };
-                self.emit(node, pending, clamp, to, name)?
-            }
+            Source::Tensor(tensor) => self.requantize(node, tensor, clamp, &codes, name)?,
+            Source::Pending(index) => self.settle(node, index, clamp, &codes, name)?,
         };
         Ok(Value::Codes(Codes { tensor, view, unsigned: to.unsigned }))
     }
 
     /// A dequantized map, quantized again.
-    fn requantize(
+    pub(crate) fn requantize(
         &mut self,
         node: &RawNode,
         tensor: TensorId,
         clamp: Clamp,
-        to: FileFormat,
+        codes: &MapCodes,
         name: String,
     ) -> Result<TensorId, OnnxError> {
         let format = self.draft.format(tensor);
-        if format != Some(to.format) {
+        let same_scales = self.draft.channel_scales(tensor) == codes.channel_scales.as_ref();
+        if format != Some(codes.format) || !same_scales {
+            if codes.channel_scales.is_some() && self.draft.channel_scales(tensor).is_none() {
+                return self.scale_channels(node, tensor, clamp, codes, name);
+            }
             return Err(self.refuse_quantization(
                 node,
                 format!("it changes the scale of {}", quoted(self.draft.name(tensor))),
@@ -128,7 +128,7 @@ impl Lowering<'_> {
             ));
         }
         // Codes come back as they were: (q - z) * s / s differs from q - z by less than a half.
-        let op = match self.activation(node, &clamp, to)? {
+        let op = match self.activation(node, &clamp, codes)? {
             Some(op) => op,
             // A Relu of its own stays one, though it changes no code.
             None if clamp.limits == Clamp::RELU => Op::Relu,
@@ -136,38 +136,24 @@ impl Lowering<'_> {
         };
         self.bind_input_if_open(tensor);
         let shape = self.draft.shape(tensor).unwrap_or(Shape::new(0, 0, 0));
-        Ok(self.draft.emit((clamp.node, op, vec![tensor]), (name, shape, to.format)))
-    }
-
-    /// Makes a pending operation a node, and a node of the activation function that is not the
-    /// clamp at the ends of the codes.
-    fn emit(
-        &mut self,
-        quantizer: &RawNode,
-        pending: Pending,
-        clamp: Clamp,
-        to: FileFormat,
-        name: String,
-    ) -> Result<TensorId, OnnxError> {
-        let Pending { node, op, inputs, shape } = pending;
-        let Some(activation) = self.activation(quantizer, &clamp, to)? else {
-            return Ok(self.draft.emit((node, op, inputs), (name, shape, to.format)));
-        };
-        let before = (format!("{name}_before_activation"), shape, to.format);
-        let tensor = self.draft.emit((node, op, inputs), before);
-        Ok(self.draft.emit((clamp.node, activation, vec![tensor]), (name, shape, to.format)))
+        Ok(self.draft.emit((clamp.node, op, vec![tensor]), (name, shape, codes.format)))
     }
 
     /// The operation on codes that `clamp` is; none if the ends of the codes clamp already.
-    fn activation(
+    pub(crate) fn activation(
         &self,
         node: &RawNode,
         clamp: &Clamp,
-        to: FileFormat,
+        codes: &MapCodes,
     ) -> Result<Option<Op<Int8Weights>>, OnnxError> {
-        match relu::codes_range(clamp, to.format) {
-            [-128, 127] => Ok(None),
-            [min, 127] if min == to.format.zero_point => Ok(Some(Op::Relu)),
+        let zero_point = codes.format.zero_point;
+        let range = |scale| relu::codes_range(clamp, Quantization { scale, zero_point });
+        let first = codes.channel_scales.as_deref().map_or(codes.format.scale, |all| all[0]);
+        let mut channels = codes.channel_scales.as_deref().unwrap_or_default().iter();
+        let same = channels.all(|&scale| range(scale) == range(first));
+        match range(first) {
+            [-128, 127] if same => Ok(None),
+            [min, 127] if same && min == zero_point => Ok(Some(Op::Relu)),
             _ => Err(self.refuse_quantization(
                 node,
                 "the activation function before it clamps inside the range of its codes".to_owned(),
@@ -177,19 +163,33 @@ impl Lowering<'_> {
     }
 
     /// Float constants, quantized now.
-    fn quantize_constant(
-        &mut self,
-        node: &RawNode,
-        array: &Array,
-        to: FileFormat,
-    ) -> Result<Value, OnnxError> {
+    fn quantize_constant(&mut self, node: &RawNode, array: &Array) -> Result<Value, OnnxError> {
         let Data::F32(values) = &array.data else {
             let reason = "it quantizes integers".to_owned();
             return Err(self.refuse_quantization(node, reason, EXPORT_AGAIN));
         };
+        let (scales, zero_points, unsigned) = self.formats(node, 1, 2)?;
+        let axis = normalized(node.int(&self.raw.file, "axis", 1)?, array.dims.len());
+        let expected = if scales.len() == 1 { Some(1) } else { axis.map(|axis| array.dims[axis]) };
+        if expected != Some(scales.len()) || zero_points.len() != scales.len() {
+            return Err(self.refuse_quantization(
+                node,
+                format!("it gives {} scales to a constant of {:?}", scales.len(), array.dims),
+                "give one scale, or one for each channel along its axis",
+            ));
+        }
         self.spend(node, values.len())?;
-        let codes: Vec<i8> = values.iter().map(|&value| quantize(value, to.format)).collect();
-        let data = if to.unsigned {
+        let inner: usize = match axis {
+            Some(axis) => array.dims[axis + 1..].iter().product::<usize>().max(1),
+            None => 1,
+        };
+        let code = |(position, &value): (usize, &f32)| {
+            let index = position / inner % scales.len();
+            let format = Quantization { scale: scales[index], zero_point: zero_points[index] };
+            quantize(value, format)
+        };
+        let codes: Vec<i8> = values.iter().enumerate().map(code).collect();
+        let data = if unsigned {
             Data::U8(codes.into_iter().map(|code| code.cast_unsigned() ^ 0x80).collect())
         } else {
             Data::I8(codes)

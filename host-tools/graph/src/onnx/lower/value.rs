@@ -1,8 +1,8 @@
 //! What an ONNX value is while a file is lowered.
 
 use super::view::View;
-use crate::graph::TensorId;
-use crate::onnx::interface::TailStep;
+use crate::graph::{Quantization, TensorId};
+use crate::onnx::interface::{TailStep, quantize};
 use crate::onnx::raw::{Array, Data};
 use crate::op::{Int8Weights, Op};
 use std::rc::Rc;
@@ -50,6 +50,13 @@ pub(crate) struct Real {
     pub(crate) clamp: Clamp,
 }
 
+impl Real {
+    /// Whether it stands for more than the codes of a map: it waits for a QuantizeLinear.
+    pub(crate) fn is_float(&self) -> bool {
+        !matches!(self.source, Source::Tensor(_)) || !self.clamp.is_none()
+    }
+}
+
 /// What activation functions leave of a map's range.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Clamp {
@@ -66,6 +73,19 @@ impl Clamp {
     /// No activation function.
     pub(crate) const NONE: Self =
         Self { limits: [f32::NEG_INFINITY, f32::INFINITY], node: String::new() };
+
+    /// Whether it leaves values of codes in `format` values of such codes: each limit is one, but
+    /// for rounding, or beyond them all.
+    pub(crate) fn is_on_grid(&self, format: Quantization) -> bool {
+        let value = |code: i8| f32::from(code) - f32::from(format.zero_point);
+        let [least, most] = [i8::MIN, i8::MAX].map(|code| value(code) * format.scale);
+        let is_code = |limit: f32| {
+            let nearest = value(quantize(limit, format)) * format.scale;
+            (nearest - limit).abs() <= format.scale * 1e-3
+        };
+        let [low, high] = self.limits;
+        (low <= least || is_code(low)) && (high >= most || is_code(high))
+    }
 
     /// Whether there is no activation function, or one that does nothing.
     pub(crate) fn is_none(&self) -> bool {
@@ -91,8 +111,23 @@ pub(crate) struct Pending<P = Int8Weights> {
     /// Name of its ONNX node.
     pub(crate) node: String,
     pub(crate) op: Op<P>,
+    /// The quantized maps that it reads; none if it stands behind a float map.
     pub(crate) inputs: Vec<TensorId>,
+    /// The float map that it reads.
+    pub(crate) behind: Option<(Source, Clamp)>,
+    /// How many operations it stands behind.
+    pub(crate) depth: usize,
     pub(crate) shape: Shape,
+    /// What was made of it so far.
+    pub(crate) made: Vec<(MapCodes, TensorId)>,
+}
+
+/// In which codes a QuantizeLinear wants a map.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct MapCodes {
+    pub(crate) format: Quantization,
+    /// The file's scale of each channel, if they have different ones; the format's is the largest.
+    pub(crate) channel_scales: Option<Rc<[f32]>>,
 }
 
 /// Constant codes with their scales and zero points.

@@ -22,6 +22,8 @@ pub(crate) enum Data {
     U8(Vec<u8>),
     I32(Vec<i32>),
     I64(Vec<i64>),
+    /// So many numbers of a type that no int8 network has; whoever reads them says why not.
+    Other(i32, usize),
 }
 
 impl Data {
@@ -33,12 +35,14 @@ impl Data {
             Self::U8(values) => values.len(),
             Self::I32(values) => values.len(),
             Self::I64(values) => values.len(),
+            Self::Other(_, len) => *len,
         }
     }
 
     /// The element type, for messages.
     pub(crate) fn type_name(&self) -> &'static str {
         match self {
+            Self::Other(data_type, _) => type_name(*data_type),
             Self::F32(_) => "float32",
             Self::I8(_) => "int8",
             Self::U8(_) => "uint8",
@@ -50,7 +54,7 @@ impl Data {
     /// The elements as i64, or `None` if they are floats.
     pub(crate) fn integers(&self) -> Option<Vec<i64>> {
         match self {
-            Self::F32(_) => None,
+            Self::F32(_) | Self::Other(..) => None,
             Self::I8(values) => Some(values.iter().map(|&value| i64::from(value)).collect()),
             Self::U8(values) => Some(values.iter().map(|&value| i64::from(value)).collect()),
             Self::I32(values) => Some(values.iter().map(|&value| i64::from(value)).collect()),
@@ -61,7 +65,7 @@ impl Data {
     /// The element at `position` as i64, or `None` if it is a float.
     pub(crate) fn integer(&self, position: usize) -> Option<i64> {
         match self {
-            Self::F32(_) => None,
+            Self::F32(_) | Self::Other(..) => None,
             Self::I8(values) => Some(i64::from(values[position])),
             Self::U8(values) => Some(i64::from(values[position])),
             Self::I32(values) => Some(i64::from(values[position])),
@@ -77,6 +81,7 @@ impl Data {
             Self::U8(values) => Self::U8(pick(values, indices)),
             Self::I32(values) => Self::I32(pick(values, indices)),
             Self::I64(values) => Self::I64(pick(values, indices)),
+            Self::Other(data_type, _) => Self::Other(*data_type, indices.len()),
         }
     }
 }
@@ -140,8 +145,21 @@ fn data(tensor: TensorProto) -> Result<Data, String> {
         data_type::INT32 => Data::I32(int32_data),
         data_type::INT64 if raw => Data::I64(numbers(&raw_data, i64::from_le_bytes)?),
         data_type::INT64 => Data::I64(tensor.int64_data),
-        other => return Err(format!("its element type is {}", type_name(other))),
+        other => other_numbers(other, &raw_data, &int32_data)?,
     })
+}
+
+/// Numbers of a type that is known but of no use here; only their count matters.
+fn other_numbers(data_type: i32, raw_data: &[u8], int32_data: &[i32]) -> Result<Data, String> {
+    let bytes = match data_type {
+        data_type::BOOL => 1,
+        data_type::UINT16 | data_type::INT16 | data_type::FLOAT16 | data_type::BFLOAT16 => 2,
+        data_type::DOUBLE | data_type::UINT64 => 8,
+        data_type::UINT32 => 4,
+        other => return Err(format!("its element type is {}", type_name(other))),
+    };
+    let len = if raw_data.is_empty() { int32_data.len() } else { raw_data.len() / bytes };
+    Ok(Data::Other(data_type, len))
 }
 
 fn numbers<T, const N: usize>(raw: &[u8], from: fn([u8; N]) -> T) -> Result<Vec<T>, String> {
@@ -158,7 +176,7 @@ fn narrow<T: TryFrom<i32>>(values: &[i32]) -> Result<Vec<T>, String> {
 }
 
 /// ONNX's name of an element type.
-pub(crate) fn type_name(data_type: i32) -> String {
+pub(crate) fn type_name(data_type: i32) -> &'static str {
     const NAMES: [&str; 24] = [
         "undefined",
         "float32",
@@ -185,8 +203,8 @@ pub(crate) fn type_name(data_type: i32) -> String {
         "int4",
         "float4",
     ];
-    let name = usize::try_from(data_type).ok().and_then(|index| NAMES.get(index));
-    name.map_or_else(|| format!("unknown ({data_type})"), |name| (*name).to_owned())
+    let index = usize::try_from(data_type).unwrap_or(usize::MAX);
+    NAMES.get(index).copied().unwrap_or("unknown")
 }
 
 #[cfg(test)]
@@ -211,7 +229,8 @@ mod tests {
         assert!(decode(&[-1], data_type::INT8, vec![0]).is_err());
         assert!(decode(&[1], data_type::FLOAT, vec![0; 5]).is_err());
         assert!(decode(&[2], data_type::FLOAT, vec![0; 4]).is_err());
-        assert!(decode(&[1], 10, vec![0; 2]).is_err());
+        assert!(decode(&[2], 10, vec![0; 2]).is_err());
+        assert!(decode(&[1], 8, vec![0; 2]).is_err());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 /// Versions of the standard operators that this reader knows. Scales per channel came with 13;
 /// quantization was not standard before 10.
-const OPSETS: std::ops::RangeInclusive<i64> = 10..=25;
+const OPSETS: std::ops::RangeInclusive<i64> = 10..=28;
 
 /// Checks names and order and decodes what the output depends on.
 pub(crate) fn raw_graph(
