@@ -92,6 +92,24 @@ pub enum DataError {
         /// What should be there.
         expected: &'static str,
     },
+    /// Not a file of CIFAR's binary form.
+    #[error("{path}: {reason}: take the files of CIFAR's binary version as they are", path = .path.display())]
+    NotCifar {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A list with a line that cannot be understood.
+    #[error("{path}{line}: {problem}: write path,label or path,label,train|test on each line", path = .path.display(), line = in_line(*.line))]
+    List {
+        /// The list.
+        path: PathBuf,
+        /// From 1; 0 for the whole file.
+        line: u64,
+        /// What is wrong.
+        problem: String,
+    },
     /// The end is missing.
     #[error("{path}: cut off after {found} of {expected} bytes: fetch or copy it again", path = .path.display())]
     Truncated {
@@ -219,6 +237,10 @@ impl DataError {
         let path = path.to_owned();
         move |error| Self::Io { path, action, error }
     }
+}
+
+fn in_line(line: u64) -> String {
+    if line == 0 { String::new() } else { format!(", line {line}") }
 }
 
 fn more(others: usize) -> String {

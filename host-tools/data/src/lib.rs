@@ -1,4 +1,4 @@
-//! Pictures and labels: IDX files, folders of pictures, the embedded Fashion-MNIST subset.
+//! Pictures and labels: IDX and CIFAR files, folders and lists of pictures, the embedded Fashion-MNIST subset.
 //!
 //! [`load`] turns a name or a folder into a [`Dataset`] of the model's input shape, prepared by the very code that
 //! runs on the board. The order is that of the files or of their sorted names, so the same data gives the same
@@ -6,15 +6,18 @@
 #![forbid(unsafe_code)]
 
 pub mod augment;
+mod cifar_folder;
 mod class_folders;
 mod dataset;
 mod decode;
+mod decoding;
 mod digest;
 mod embedded;
 mod error;
 pub mod idx;
 mod idx_folder;
 mod input;
+mod list_file;
 mod listing;
 mod random;
 pub mod registry;

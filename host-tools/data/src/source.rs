@@ -1,8 +1,8 @@
 //! From what a user types to a data set.
 
 use crate::{
-    DataError, Dataset, EMBEDDED, InputSpec, class_folders, embedded, idx_folder,
-    listing::sorted_names, registry,
+    DataError, Dataset, EMBEDDED, InputSpec, cifar_folder, class_folders, embedded, idx_folder,
+    list_file, listing::sorted_names, registry,
 };
 use std::{
     env,
@@ -31,11 +31,13 @@ pub struct Loaded {
 
 /// Loads a data set in the shape of a model's input.
 ///
-/// `source` is a name or a folder:
+/// `source` is a name, a folder or a list:
 /// - `fashion-mnist-subset`, or nothing: the set inside this program ([`EMBEDDED`]);
 /// - `fashion-mnist`, `mnist`: what `thumbnet data get` has fetched, looked for in [`places`];
 /// - a folder of IDX files `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`,
 ///   `t10k-labels-idx1-ubyte` (gzipped or not; `idx4` for colour), class names in `classes.txt`;
+/// - a folder of CIFAR-10's or CIFAR-100's binary files;
+/// - a CSV file of `path,label` or `path,label,train|test`, paths relative to it;
 /// - a folder of pictures, `DIR/train/CLASS/*` and `DIR/test/CLASS/*`, or `DIR/CLASS/*`, of which a fifth of each
 ///   class is set apart for the test.
 ///
@@ -58,6 +60,10 @@ pub fn load_with(
     input.check()?;
     if source.is_empty() || source == EMBEDDED {
         return Ok(Loaded { dataset: embedded::load(&input)?, notes: Vec::new() });
+    }
+    let path = Path::new(source);
+    if list_file::looks_like_list(path) && path.is_file() {
+        return list_file::load(path, &input, options);
     }
     let mut loaded = load_folder(&find(source)?, &input, options)?;
     if registry::is_known(source) {
@@ -115,6 +121,10 @@ fn load_folder(
     let names: Vec<String> = names.into_iter().filter_map(|name| name.into_string().ok()).collect();
     if idx_folder::looks_like_idx(&names) {
         let dataset = idx_folder::load(folder, &names, input)?;
+        return Ok(Loaded { dataset, notes: Vec::new() });
+    }
+    if cifar_folder::looks_like_cifar(&names) {
+        let dataset = cifar_folder::load(folder, &names, input)?;
         return Ok(Loaded { dataset, notes: Vec::new() });
     }
     class_folders::load(folder, input, options)

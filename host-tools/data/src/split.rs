@@ -39,6 +39,28 @@ pub(crate) fn split(
     }))
 }
 
+/// A line for the user that [`split`] was needed; `place` is the folder or the list.
+pub(crate) fn note(place: &Path, [train, test]: &[Pictures; 2]) -> String {
+    let [test, all] = [test.len(), train.len() + test.len()];
+    let place = place.display();
+    format!("{place}: names no test pictures; {test} of {all} pictures are set apart for the test")
+}
+
+/// Leaving out unreadable pictures may have emptied a class.
+pub(crate) fn check_all_present(
+    place: &Path,
+    classes: &[String],
+    [train, test]: [&Pictures; 2],
+) -> Result<(), DataError> {
+    for (part, name) in [(train, "training"), (test, "test")] {
+        if let Some(empty) = part.class_counts(classes.len()).iter().position(|&count| count == 0) {
+            let (path, class) = (place.to_owned(), classes[empty].clone());
+            return Err(DataError::EmptyClass { path, class, part: name });
+        }
+    }
+    Ok(())
+}
+
 fn test_members(members: Vec<usize>, files: &[PathBuf], class: &str, seed: u64) -> Vec<usize> {
     // A fifth to the nearest, but never none: two or more leave at least one on each side.
     let count = ((members.len() + TEST_SHARE / 2) / TEST_SHARE).max(1);

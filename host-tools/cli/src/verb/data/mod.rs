@@ -115,7 +115,9 @@ impl List {
         });
         let headers = ["name", "training", "test", "pictures", "licence", "where"];
         println!("{}", table(&headers, &[1, 2], cells.collect()));
-        println!("\nA folder works too: of IDX files, or one folder of pictures a class.");
+        println!(
+            "\nA folder works too: of IDX or CIFAR files, or one folder of pictures a class; and a CSV list of path,label."
+        );
         Ok(Outcome::Good)
     }
 }

@@ -20,7 +20,7 @@ One picture a row: as it is, then as it might be learned.";
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Preview {
-    /// A data set's name, a folder of IDX files, or a folder of class folders of pictures.
+    /// A data set's name, a folder of IDX or CIFAR files or of class folders of pictures, or a CSV list.
     #[arg(long, value_name = "NAME|DIR", default_value = thumbnet_data::EMBEDDED)]
     data: String,
     /// The network that says size and colour, and how pictures are changed: built-in, or a model.toml.

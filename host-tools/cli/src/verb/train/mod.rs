@@ -33,7 +33,7 @@ One seed gives the same bytes on every run, in any folder and with any number of
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Train {
-    /// A data set's name (see `data list`), a folder of IDX files, or a folder of class folders of pictures.
+    /// A data set's name (see `data list`), a folder of IDX or CIFAR files or of class folders of pictures, or a CSV list.
     #[arg(long, value_name = "NAME|DIR", default_value = thumbnet_data::EMBEDDED)]
     data: String,
     /// A built-in network (seed-cnn, lenet5) or a model.toml.
