@@ -46,7 +46,13 @@ pub trait Backend {
     }
 
     /// Depthwise convolution. See [`portable::depthwise_conv2d()`].
-    fn depthwise_conv2d<R: Requantize>(layer: &DepthwiseConv2d<'_, R>, input: &Map, output: &Map) {
+    /// `scratch` may be empty: a backend that can use it then has a slower kernel.
+    fn depthwise_conv2d<R: Requantize>(
+        layer: &DepthwiseConv2d<'_, R>,
+        input: &Map,
+        _scratch: &mut [i8],
+        output: &Map,
+    ) {
         portable::depthwise_conv2d(layer, input, output);
     }
 
@@ -121,8 +127,14 @@ impl Backend for Armv7em {
         armv7em::winograd_conv2d(layer, input, scratch, output);
     }
 
-    fn depthwise_conv2d<R: Requantize>(layer: &DepthwiseConv2d<'_, R>, input: &Map, output: &Map) {
-        armv7em::depthwise_conv2d(layer, input, output);
+    #[inline(always)]
+    fn depthwise_conv2d<R: Requantize>(
+        layer: &DepthwiseConv2d<'_, R>,
+        input: &Map,
+        scratch: &mut [i8],
+        output: &Map,
+    ) {
+        armv7em::depthwise_conv2d(layer, input, scratch, output);
     }
 
     fn packed_dense<R: Requantize>(layer: &PackedDense<'_, R>, input: &Map, output: &Map) {

@@ -13,6 +13,15 @@ pub trait Requantize: Copy {
     /// the zero point.
     fn requantize(&self, acc: i32, channel: usize) -> i8;
 
+    /// The scale of each channel.
+    fn scales(&self) -> Scales<'_>;
+
+    /// What real 0 becomes.
+    fn zero_point(&self) -> i8;
+
+    /// Smallest and largest output.
+    fn range(&self) -> [i8; 2];
+
     /// The codes of neighbouring channels from `channel` on, of accumulators `sums + biases`, up to the
     /// shortest slice.
     #[inline(always)]
@@ -20,6 +29,43 @@ pub trait Requantize: Copy {
         for (lane, ((code, sum), bias)) in codes.iter().zip(sums).zip(biases).enumerate() {
             code.set(self.requantize(sum.wrapping_add(*bias), channel + lane));
         }
+    }
+}
+
+/// The scales of a requantization, one a channel, as kernels in assembly read them.
+#[derive(Clone, Copy, Debug)]
+pub enum Scales<'a> {
+    /// Multipliers of [`FixedPoint`].
+    Fixed(&'a [i32]),
+    /// Factors of [`Float`].
+    Float(&'a [f32]),
+}
+
+impl Scales<'_> {
+    /// The bits of a channel's scale; 0, which is no scale, out of range.
+    #[inline(always)]
+    pub fn bits(&self, channel: usize) -> u32 {
+        match self {
+            Self::Fixed(multipliers) => multipliers.get(channel).map_or(0, |scale| *scale as u32),
+            Self::Float(factors) => factors.get(channel).map_or(0, |scale| scale.to_bits()),
+        }
+    }
+}
+
+/// The code of `sum` by a scale of the kind of `scales` with these bits.
+#[inline(always)]
+pub(crate) fn scaled(sum: i32, bits: u32, scales: Scales<'_>, zero_point: i8) -> i8 {
+    match scales {
+        Scales::Fixed(_) => fixed_point(sum, bits as i32, zero_point),
+        Scales::Float(_) => float(sum, f32::from_bits(bits), zero_point),
+    }
+}
+
+/// Clamps `codes` to `[min, max]`.
+#[inline(always)]
+pub(crate) fn clamp_codes(codes: &Map, [min, max]: [i8; 2]) {
+    if min > i8::MIN || max < i8::MAX {
+        codes.iter().for_each(|code| code.set(clamp(code.get(), min, max)));
     }
 }
 
@@ -45,6 +91,21 @@ impl Requantize for FixedPoint<'_> {
         // SMMLAR and SSAT where the core has them, else their models; `fixed_point` says the same.
         let code = ssat8(smmlar(acc, multiplier, i32::from(self.zero_point)));
         clamp(code, self.min, self.max)
+    }
+
+    #[inline(always)]
+    fn scales(&self) -> Scales<'_> {
+        Scales::Fixed(self.multipliers)
+    }
+
+    #[inline(always)]
+    fn zero_point(&self) -> i8 {
+        self.zero_point
+    }
+
+    #[inline(always)]
+    fn range(&self) -> [i8; 2] {
+        [self.min, self.max]
     }
 
     #[inline(always)]
@@ -116,12 +177,25 @@ impl Requantize for Float<'_> {
     }
 
     #[inline(always)]
+    fn scales(&self) -> Scales<'_> {
+        Scales::Float(self.factors)
+    }
+
+    #[inline(always)]
+    fn zero_point(&self) -> i8 {
+        self.zero_point
+    }
+
+    #[inline(always)]
+    fn range(&self) -> [i8; 2] {
+        [self.min, self.max]
+    }
+
+    #[inline(always)]
     fn requantize_channels(&self, channel: usize, sums: &[i32], biases: &[i32], codes: &Map) {
         let factors = self.factors.get(channel..).unwrap_or_default();
         float_codes(sums, biases, factors, self.zero_point, codes);
-        if self.min > i8::MIN || self.max < i8::MAX {
-            codes.iter().for_each(|code| code.set(clamp(code.get(), self.min, self.max)));
-        }
+        clamp_codes(codes, self.range());
     }
 }
 

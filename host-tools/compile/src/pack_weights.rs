@@ -2,13 +2,15 @@
 //!
 //! A packed kernel computes the same bytes from weights in another order, with scratch memory. The packers
 //! prove that mixing two channels in one lane is exact for these weights; where it is not, where there is no
-//! kernel for the window, or where padding the layout costs too much flash, the plain kernel stays.
+//! kernel for the window, or where padding the layout costs too much flash, the plain kernel stays. A depthwise
+//! convolution keeps its weights, but has a faster kernel where it gets scratch memory.
 
 use crate::call::{Call, PackedLayout};
 use crate::lower::Lowered;
 use crate::options::{InstructionSet, Optimize, Options};
 
 use thumbnet_graph::{Shape, Window};
+use thumbnet_kernels::armv7em::depthwise_scratch_bytes;
 use thumbnet_kernels::packed::{
     deep_kernel_exists, deep_scratch_bytes, pack_deep, pack_dense, pack_shallow,
     shallow_kernel_exists, shallow_scratch_bytes,
@@ -18,6 +20,10 @@ use thumbnet_kernels::packed::{
 pub(crate) fn pack_weights(lowered: Lowered, options: &Options) -> Lowered {
     if options.instruction_set != InstructionSet::Armv7em || options.optimize == Optimize::Size {
         return lowered;
+    }
+    if let Call::DepthwiseConv2d { input, window, .. } = &lowered.call {
+        let scratch_bytes = depthwise_scratch_bytes(window, *input).unwrap_or(0);
+        return Lowered { scratch_bytes, ..lowered };
     }
     let plain_bytes = lowered.call.weights().len();
     match packed(&lowered.call) {

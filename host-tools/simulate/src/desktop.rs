@@ -133,7 +133,7 @@ fn scaled<B: Backend, R: requantize::Requantize>(
                 bias,
                 requantize,
             };
-            B::depthwise_conv2d(&layer, input_map, output_map);
+            B::depthwise_conv2d(&layer, input_map, scratch, output_map);
         }
         Call::Dense { weights, bias, .. } => {
             B::dense(&Dense { weights, bias, requantize }, input_map, output_map);

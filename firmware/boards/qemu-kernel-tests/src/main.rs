@@ -69,6 +69,11 @@ fn main() -> ! {
     for seed in 0..150 {
         let case = Depthwise::random(seed);
         assert!(case.run::<Native>() == case.plain(), "depthwise {seed}: {case:?}");
+        let [result, plain] = case.run_float::<Native>();
+        assert!(result == plain, "depthwise in f32 {seed}: {case:?}");
+        if case.window.stride == [1, 1] && case.layer().output == case.input {
+            assert!(case.run_in_place::<Native>(1) == case.plain(), "in place {seed}: {case:?}");
+        }
     }
     hprintln!("depthwise convolutions match");
     costs::of_the_seed_cnn();

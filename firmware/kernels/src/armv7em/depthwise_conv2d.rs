@@ -1,128 +1,220 @@
-//! Depthwise convolution: 3 x 3 windows by four channels and runs of pixels, other windows as portable.
+//! Depthwise convolution: 3 x 3 windows along planes of halfwords, other windows as portable.
 
-use crate::geometry::Shape;
-use crate::intrin::{DepthwiseWeights, PIXELS, Steps, depthwise_tile, sxtb16, sxtb16_ror8};
-use crate::map::{Map, map};
+use crate::geometry::{Padding, Shape, Window};
+use crate::intrin::{
+    DepthwiseFilter as Filter, DepthwiseRows, PLANES, PlaneRows, depthwise_rows, planes,
+    set_halfword, words_mut,
+};
+use crate::map::Map;
 use crate::portable::{DepthwiseConv2d, depthwise_conv2d as portable};
-use crate::requantize::Requantize;
+use crate::requantize::{Requantize, Scales, clamp_codes};
 use core::cell::Cell;
+use core::ops::Range;
 
-/// As [`crate::portable::depthwise_conv2d()`].
+/// As [`crate::portable::depthwise_conv2d()`]; as portable itself where `scratch` has less than
+/// [`depthwise_scratch_bytes`].
 ///
 /// ```text
-/// for each four channels (the last four overlap, if channels are left):
-///     weights of the nine taps as halfwords
-///     for each output row: runs of pixels whose windows are on the map;
-///                          each pixel at the border from a copy of its window with the padding filled in
+/// for each four channels:
+///     for each some rows of output:
+///         the input rows below as planes of halfwords in scratch, padding filled in; the last rows of the time before
+///             are still needed, and moved to the front
+///         the rows of each channel, written as codes
 /// ```
-pub fn depthwise_conv2d<R: Requantize>(layer: &DepthwiseConv2d<'_, R>, input: &Map, output: &Map) {
-    let channels = layer.input.c;
-    if layer.window.kernel != [3, 3] || layer.window.dilation != [1, 1] || channels < 4 {
-        return portable(layer, input, output);
+///
+/// # Order of reading and writing
+/// A block of four channels reads and writes these channels only, of all pixels. In a block, output row by output
+/// row (some at a time), all input that they need is read before they are written, and no input row is read twice.
+/// So the output may begin where the input does, or whole pixels before it.
+#[inline(always)]
+pub fn depthwise_conv2d<R: Requantize>(
+    layer: &DepthwiseConv2d<'_, R>,
+    input: &Map,
+    scratch: &mut [i8],
+    output: &Map,
+) {
+    // Inlined, so that sizes are constants here in generated code and only one of the two is linked.
+    match depthwise_scratch_bytes(&layer.window, layer.input) {
+        Some(bytes) if bytes <= scratch.len() => along_planes(layer, input, scratch, output),
+        _ => portable(layer, input, output),
     }
-    if !layer.describes(input, output) {
+}
+
+/// Scratch of the kernel for these sizes, aligned to 4; `None` where there is no kernel: it has windows of 3 x 3
+/// without dilation, strides of 1 and 2, and rows of two or more windows.
+pub const fn depthwise_scratch_bytes(window: &Window, input: Shape) -> Option<usize> {
+    let [stride_y, stride_x] = window.stride;
+    let Padding { top, left, bottom, right } = window.padding;
+    let wide = LARGEST.saturating_sub(left) >= right && LARGEST.saturating_sub(top) >= bottom;
+    if !matches!((window.kernel, window.dilation), ([3, 3], [1, 1]))
+        || !matches!((stride_y, stride_x), (1 | 2, 1 | 2))
+        || input.h > LARGEST
+        || input.w > LARGEST
+        || !wide
+    {
+        return None;
+    }
+    match window.positions(input.h, input.w) {
+        Some([h, w]) if w >= 2 => {
+            let rows = (rows_at_once(stride_y, stride_x, h, w) - 1) * stride_y + 3;
+            Some(rows * row_bytes(w, stride_x))
+        }
+        _ => None,
+    }
+}
+
+/// Sizes whose products cannot overflow.
+const LARGEST: usize = 1 << 12;
+
+/// Bytes of four planes of one row.
+const fn row_bytes(w: usize, stride_x: usize) -> usize {
+    DepthwiseRows::words(w, stride_x) * 4 * PLANES
+}
+
+/// Rows of output computed at a time: as many as planes of 2 KiB allow. Fewer make more calls, more nothing better.
+const fn rows_at_once(stride_y: usize, stride_x: usize, h: usize, w: usize) -> usize {
+    let rows = 2048 / row_bytes(w, stride_x);
+    let at_once = rows.saturating_sub(3) / stride_y + 1;
+    if at_once < h { at_once } else { h }
+}
+
+/// Not inlined: one for all layers that requantize alike.
+#[inline(never)]
+fn along_planes<R: Requantize>(
+    layer: &DepthwiseConv2d<'_, R>,
+    input: &Map,
+    scratch: &mut [i8],
+    output: &Map,
+) {
+    if !layer.describes(input, output) || layer.output.w < 2 {
         return;
     }
-    let mut sums = [[0; 4]; PIXELS];
-    for block in 0..channels.div_ceil(4) {
-        let channel = (4 * block).min(channels - 4);
-        let biases = layer.bias.get(channel..).and_then(|bias| bias.first_chunk());
-        let weights = weights(layer, channel);
-        let four = Four { layer, input, channel, weights, biases: *biases.unwrap_or(&[0; 4]) };
-        let row_len = (layer.output.w * channels).max(1);
-        for (y, row) in output.chunks_exact(row_len).enumerate() {
-            four.row(y, row, &mut sums);
-        }
-    }
-}
-
-/// The nine taps of four channels from `channel` on, as halfwords.
-fn weights<R>(layer: &DepthwiseConv2d<'_, R>, channel: usize) -> DepthwiseWeights {
-    let mut weights = [[0; 2]; 9];
-    for (to, tap) in weights.iter_mut().zip(layer.weights.chunks(layer.input.c.max(1))) {
-        let codes = tap.get(channel..).and_then(|tap| tap.first_chunk::<4>()).unwrap_or(&[0; 4]);
-        let word = u32::from_le_bytes(codes.map(|code| code as u8));
-        *to = [sxtb16(word), sxtb16_ror8(word)];
-    }
-    weights
-}
-
-/// Four channels of a layer.
-struct Four<'a, R> {
-    layer: &'a DepthwiseConv2d<'a, R>,
-    input: &'a Map,
-    channel: usize,
-    weights: DepthwiseWeights,
-    biases: [i32; 4],
-}
-
-impl<R: Requantize> Four<'_, R> {
-    /// Computes the output row `y`.
-    fn row(&self, y: usize, row: &Map, sums: &mut [[i32; 4]; PIXELS]) {
-        let Shape { h, w, c } = self.layer.input;
-        let window = &self.layer.window;
-        let steps = Steps { column: c, row: w * c, pixel: window.stride[1] * c };
-        let rows_whole = window.rows_inside(y, h).count == 3;
-        let mut x = 0;
-        let mut rest = row;
-        while !rest.is_empty() {
-            let pixels = if rows_whole { self.whole_pixels(x) } else { 0 };
-            let done = if pixels > 0 {
-                let row = (y * window.stride[0]).wrapping_sub(window.padding.top);
-                let column = (x * window.stride[1]).wrapping_sub(window.padding.left);
-                let start = row.wrapping_mul(w).wrapping_add(column).wrapping_mul(c) + self.channel;
-                let input = self.input.get(start..).unwrap_or_default();
-                depthwise_tile(input, steps, &self.weights, pixels, sums);
-                pixels
-            } else {
-                self.border_pixel([y, x], sums);
-                1
+    let Shape { h, w, c } = layer.output;
+    let [stride_y, stride_x] = layer.window.stride;
+    let frame = Planes {
+        input: layer.input,
+        padding: layer.window.padding,
+        zero_points: u32::from(i16::from(layer.input_zero_point) as u16) * 0x0001_0001,
+        row_words: row_bytes(w, stride_x) / 4,
+    };
+    let words = words_mut(scratch);
+    words.fill(frame.zero_points);
+    let at_once = rows_at_once(stride_y, stride_x, h, w);
+    let scales = layer.requantize.scales();
+    let zero_point = layer.requantize.zero_point();
+    for channel in (0..c).step_by(PLANES) {
+        let filters = filters(layer, &scales, channel);
+        let filters = filters.get(..PLANES.min(c - channel)).unwrap_or_default();
+        let codes = input.get(channel..).unwrap_or_default();
+        let results = output.get(channel..).unwrap_or_default();
+        let mut there = 0;
+        for (group, y) in (0..h).step_by(at_once).enumerate() {
+            let rows = at_once.min(h - y);
+            let needed = (rows - 1) * stride_y + 3;
+            frame.fill(codes, filters.len(), y * stride_y, there..needed, words);
+            let shape = DepthwiseRows {
+                rows,
+                pixels: w,
+                stride: layer.window.stride,
+                plane_words: frame.row_words / PLANES,
+                pixel_step: c,
             };
-            let (codes, after) = rest.split_at_checked(done * c).unwrap_or_default();
-            self.finish(sums, codes);
-            rest = after;
-            x += done;
+            let results = results.get(group * at_once * w * c..).unwrap_or_default();
+            depthwise_rows(words, shape, filters, scales, zero_point, results);
+            there = 3_usize.saturating_sub(stride_y);
+            move_to_front(words, rows * stride_y * frame.row_words, there * frame.row_words);
         }
     }
+    clamp_codes(output, layer.requantize.range());
+}
 
-    /// How many pixels from column `x` on have all columns of their windows on the map, up to [`PIXELS`].
-    fn whole_pixels(&self, x: usize) -> usize {
-        let window = &self.layer.window;
-        let Shape { w, .. } = self.layer.input;
-        let Some(column) = (x * window.stride[1]).checked_sub(window.padding.left) else {
-            return 0;
+/// Moves the `len` words from `start` on to the front.
+fn move_to_front(words: &mut [u32], start: usize, len: usize) {
+    let words = Cell::from_mut(words).as_slice_of_cells();
+    let from = words.get(start..).unwrap_or_default();
+    for (to, from) in words.iter().zip(from).take(len) {
+        to.set(from.get());
+    }
+}
+
+/// Weights, bias and scale of four channels from `channel` on.
+fn filters<R>(
+    layer: &DepthwiseConv2d<'_, R>,
+    scales: &Scales<'_>,
+    channel: usize,
+) -> [Filter; PLANES] {
+    core::array::from_fn(|lane| {
+        let channel = channel + lane;
+        let weight = |tap: usize| {
+            let weight = layer.weights.get(tap * layer.input.c + channel).copied().unwrap_or(0);
+            i16::from(weight) as u16
         };
-        let Some(steps) = w.checked_sub(column + 3) else { return 0 };
-        (steps / window.stride[1].max(1) + 1).min(self.layer.output.w - x).min(PIXELS)
-    }
+        let pair = |low: usize, high: usize| u32::from(weight(high)) << 16 | u32::from(weight(low));
+        let bias = layer.bias.get(channel).copied().unwrap_or(0) as u32;
+        let [a, b, c, d] = [pair(0, 1), pair(1, 2), pair(3, 4), pair(4, 5)];
+        [a, b, c, d, pair(6, 7), pair(7, 8), bias, scales.bits(channel)]
+    })
+}
 
-    /// Computes a pixel whose window is partly on the padding.
-    fn border_pixel(&self, [y, x]: [usize; 2], sums: &mut [[i32; 4]; PIXELS]) {
-        let Shape { h, w, c } = self.layer.input;
-        let window = &self.layer.window;
-        let [rows, columns] = [window.rows_inside(y, h), window.columns_inside(x, w)];
-        let mut patch = [[self.layer.input_zero_point; 4]; 9];
-        for (tap_y, patch_row) in patch.as_chunks_mut::<3>().0.iter_mut().enumerate() {
-            let Some(row) = rows.reads(tap_y, 1) else { continue };
-            for (tap_x, to) in patch_row.iter_mut().enumerate() {
-                let Some(column) = columns.reads(tap_x, 1) else { continue };
-                let codes = self.input.get((row * w + column) * c + self.channel..);
-                if let Some(codes) = codes.and_then(|codes| codes.first_chunk::<4>()) {
-                    *to = codes.each_ref().map(Cell::get);
-                }
-            }
+/// Where input rows lie on the planes.
+struct Planes {
+    input: Shape,
+    padding: Padding,
+    /// Two halfwords of padding.
+    zero_points: u32,
+    /// Words of a row of all four planes.
+    row_words: usize,
+}
+
+impl Planes {
+    /// Writes the rows `rows` of the planes; the first of the planes is padded row `origin`.
+    fn fill(
+        &self,
+        codes: &Map,
+        channels: usize,
+        origin: usize,
+        rows: Range<usize>,
+        words: &mut [u32],
+    ) {
+        let Shape { h, w, c } = self.input;
+        let first = self.padding.top.saturating_sub(origin).max(rows.start).min(rows.end);
+        let last = (self.padding.top + h).saturating_sub(origin).max(first).min(rows.end);
+        let mut clear = |from: usize, to: usize| {
+            let words = words.get_mut(from * self.row_words..to * self.row_words);
+            words.unwrap_or_default().fill(self.zero_points);
+        };
+        clear(rows.start, first);
+        clear(last, rows.end);
+        // Columns that no window reaches have no place.
+        let plane_words = self.row_words / PLANES;
+        let pixels = w.min((2 * plane_words).saturating_sub(self.padding.left));
+        if first == last || pixels == 0 {
+            return;
         }
-        let steps = Steps { column: 4, row: 12, pixel: 36 };
-        depthwise_tile(map(patch.as_flattened_mut()), steps, &self.weights, 1, sums);
-    }
-
-    /// Adds the biases and writes the codes of whole pixels.
-    fn finish(&self, sums: &[[i32; 4]; PIXELS], pixels: &Map) {
-        let (channel, requantize) = (self.channel, &self.layer.requantize);
-        for (pixel, sums) in pixels.chunks_exact(self.layer.input.c.max(1)).zip(sums) {
-            let codes = pixel.get(channel..).and_then(|codes| codes.first_chunk::<4>());
-            if let Some(codes) = codes {
-                requantize.requantize_channels(channel, sums, &self.biases, codes);
+        let codes = codes.get((origin + first - self.padding.top) * w * c..).unwrap_or_default();
+        let words =
+            words.get_mut(first * self.row_words..last * self.row_words).unwrap_or_default();
+        if channels == PLANES {
+            let shape = PlaneRows {
+                rows: last - first,
+                pixels,
+                pixel_step: c,
+                row_step: w * c,
+                skipped: self.padding.left,
+                plane_words,
+            };
+            planes(codes, shape, words);
+        } else {
+            let rows =
+                words.chunks_exact_mut(self.row_words.max(1)).zip(codes.chunks((w * c).max(1)));
+            for (planes, row) in rows {
+                let planes = planes.chunks_exact_mut(plane_words.max(1)).take(channels).enumerate();
+                for (channel, plane) in planes {
+                    for (x, pixel) in row.chunks(c.max(1)).take(pixels).enumerate() {
+                        let code = pixel.get(channel).map_or(0, |code| code.get());
+                        set_halfword(plane, self.padding.left + x, i16::from(code));
+                    }
+                }
             }
         }
     }

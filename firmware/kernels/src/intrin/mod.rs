@@ -7,11 +7,12 @@
 
 mod deep_tile;
 mod dense_tile;
-mod depthwise_tile;
+mod depthwise_rows;
 mod float_codes;
 mod gather;
 mod instructions;
 pub mod model;
+mod planes;
 mod shallow_tile;
 mod winograd_inputs;
 mod winograd_outputs;
@@ -20,12 +21,13 @@ mod words;
 
 pub(crate) use deep_tile::{BLOCKS, Chunk, DeepTile, Sums as DeepSums, deep_tile};
 pub(crate) use dense_tile::{Inputs as DenseInputs, dense_tile};
-pub(crate) use depthwise_tile::{PIXELS, Steps, Weights as DepthwiseWeights, depthwise_tile};
+pub(crate) use depthwise_rows::{Filter as DepthwiseFilter, Rows as DepthwiseRows, depthwise_rows};
 pub(crate) use float_codes::float_codes;
 pub(crate) use gather::gather;
 pub use instructions::{smlad, smmlar, ssat8, sxtb16, sxtb16_ror8};
+pub(crate) use planes::{CHANNELS as PLANES, Rows as PlaneRows, planes, set_halfword};
 pub(crate) use shallow_tile::{PAIRS, ShallowTile, Sums as ShallowSums, Taps, shallow_tile};
 pub(crate) use winograd_inputs::winograd_inputs;
 pub(crate) use winograd_outputs::winograd_outputs;
 pub(crate) use winograd_tile::{Products as WinogradProducts, winograd_tile};
-pub(crate) use words::{chunks_mut, halfwords_mut, taps_mut};
+pub(crate) use words::{chunks_mut, halfwords_mut, taps_mut, words_mut};

@@ -23,3 +23,10 @@ pub(crate) fn halfwords_mut(taps: &mut [Taps]) -> &mut [i16] {
     let (_, halfwords, _) = unsafe { taps.align_to_mut::<i16>() };
     halfwords
 }
+
+/// The whole words of `bytes`, as [`chunks_mut`].
+pub(crate) fn words_mut(bytes: &mut [i8]) -> &mut [u32] {
+    // SAFETY: every bit pattern is valid in both types.
+    let (_, words, _) = unsafe { bytes.align_to_mut::<u32>() };
+    words
+}

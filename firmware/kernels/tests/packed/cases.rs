@@ -5,6 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::Cell;
 use thumbnet_kernels::Backend;
+use thumbnet_kernels::armv7em::depthwise_scratch_bytes;
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
 use thumbnet_kernels::map::{Map, map};
 use thumbnet_kernels::packed::{
@@ -13,7 +14,7 @@ use thumbnet_kernels::packed::{
     winograd_kernel_exists, winograd_scratch_bytes,
 };
 use thumbnet_kernels::portable::{Conv2d, Dense, DepthwiseConv2d, conv2d, dense, depthwise_conv2d};
-use thumbnet_kernels::requantize::FixedPoint;
+use thumbnet_kernels::requantize::{FixedPoint, Float, Requantize};
 
 /// A map that holds `codes`.
 pub fn cells(codes: &[i8]) -> Vec<Cell<i8>> {
@@ -339,13 +340,68 @@ impl Depthwise {
         output
     }
 
+    /// The scratch memory that the fast kernel needs; 0 where there is none.
+    pub fn scratch_bytes(&self) -> usize {
+        depthwise_scratch_bytes(&self.window, self.input).unwrap_or(0)
+    }
+
     /// The output of a backend's layer.
     pub fn run<B: Backend>(&self) -> Vec<i8> {
         let layer = self.layer();
         let mut output = vec![0x55; layer.output.len()];
-        B::depthwise_conv2d(&layer, &cells(&self.codes), map(&mut output));
+        self.run_layer::<B, _>(&layer, &cells(&self.codes), map(&mut output));
         output
     }
+
+    /// The output of the same layer with factors, by a backend and by the plain kernel.
+    pub fn run_float<B: Backend>(&self) -> [Vec<i8>; 2] {
+        let factors: Vec<f32> = self.multipliers.iter().copied().map(factor).collect();
+        let requantize =
+            Float { factors: &factors, zero_point: self.output_zero_point, min: -128, max: 127 };
+        let Self { input, window, zero_point, weights, bias, .. } = self;
+        let output = self.layer().output;
+        let layer = DepthwiseConv2d {
+            input: *input,
+            output,
+            window: *window,
+            input_zero_point: *zero_point,
+            weights,
+            bias,
+            requantize,
+        };
+        let [mut result, mut plain] = [(); 2].map(|()| vec![0x55; output.len()]);
+        self.run_layer::<B, _>(&layer, &cells(&self.codes), map(&mut result));
+        depthwise_conv2d(&layer, &cells(&self.codes), map(&mut plain));
+        [result, plain]
+    }
+
+    /// The output where it lies on the input, `shift` whole pixels before its start.
+    pub fn run_in_place<B: Backend>(&self, shift: usize) -> Vec<i8> {
+        let layer = self.layer();
+        let shift = shift * self.input.c;
+        let mut arena = vec![0x55; shift + self.codes.len().max(layer.output.len())];
+        arena[shift..shift + self.codes.len()].copy_from_slice(&self.codes);
+        let arena = map(&mut arena);
+        let [input, output] = [&arena[shift..][..self.codes.len()], &arena[..layer.output.len()]];
+        self.run_layer::<B, _>(&layer, input, output);
+        output.iter().map(Cell::get).collect()
+    }
+
+    fn run_layer<B: Backend, R: Requantize>(
+        &self,
+        layer: &DepthwiseConv2d<'_, R>,
+        input: &Map,
+        output: &Map,
+    ) {
+        let mut scratch = vec![[0x55_i8; 8]; self.scratch_bytes().div_ceil(8)];
+        B::depthwise_conv2d(layer, input, scratch.as_flattened_mut(), output);
+    }
+}
+
+/// The factor of a multiplier, now and then one with ties.
+fn factor(multiplier: i32) -> f32 {
+    let factor = multiplier as f32 / 4_294_967_296.0;
+    if multiplier % 4 == 0 { f32::from_bits(factor.to_bits() & 0xfff0_0000) } else { factor }
 }
 
 /// A small generator of our own, so that a seed means the same everywhere (xorshift64*).

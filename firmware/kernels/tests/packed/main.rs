@@ -168,6 +168,22 @@ fn random_depthwise_convolutions_match() {
     for seed in 0..400 {
         let case = Depthwise::random(seed);
         assert_eq!(case.run::<Armv7em>(), case.plain(), "{case:?}");
+        let [result, plain] = case.run_float::<Armv7em>();
+        assert_eq!(result, plain, "in f32: {case:?}");
+    }
+}
+
+#[test]
+fn depthwise_convolutions_may_write_over_their_input() {
+    let padding = Padding { top: 1, left: 1, bottom: 1, right: 1 };
+    for [stride, channels] in [[1, 4], [1, 7], [1, 16], [2, 3], [2, 8]] {
+        for input in [Shape::new(25, 5, channels), Shape::new(9, 40, channels)] {
+            let window = Window { padding, ..Window::square(3, stride) };
+            let case = Depthwise::new(11, input, window);
+            for shift in 0..3 {
+                assert_eq!(case.run_in_place::<Armv7em>(shift), case.plain(), "{input:?}");
+            }
+        }
     }
 }
 

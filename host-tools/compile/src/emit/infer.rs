@@ -1,6 +1,7 @@
 //! `impl Model for Network`: the facts, and the calls in a straight line.
 
 use super::literal::block;
+use crate::call::Call;
 use crate::program::{Program, Region, Step};
 use std::fmt::Write;
 use thumbnet_graph::{Fit, Preprocessing};
@@ -93,7 +94,11 @@ fn call(index: usize, step: &Step) -> String {
     for (name, region) in maps {
         let _ = writeln!(text, "            let {name} = maps.at({});", range(*region));
     }
-    arguments.extend(step.scratch.map(|_| "scratch"));
+    match (step.scratch, &step.call) {
+        (Some(_), _) => arguments.push("scratch"),
+        (None, Call::DepthwiseConv2d { .. }) => arguments.push("&mut []"),
+        (None, _) => {}
+    }
     arguments.push("output");
     let _ = writeln!(
         text,
