@@ -8,7 +8,9 @@ use crate::portable::{Add, AddFloat, AveragePool2d, Conv2d, Dense, DepthwiseConv
 use crate::requantize::Requantize;
 
 /// The kernels of one instruction set. Defaults forward to [`portable`], the specification, so a
-/// backend adds only what it speeds up and signatures cannot drift.
+/// backend adds only what it speeds up and signatures cannot drift. Packed convolutions have one algorithm on all
+/// cores, that of [`armv7em`], because a compiled network relies on the order in which it reads and writes; where
+/// the instructions are missing, their models run.
 pub trait Backend {
     /// Convolution with fused ReLU (a clamp) and max pool. See [`portable::conv2d()`].
     fn conv2d<R: Requantize>(layer: &Conv2d<'_, R>, input: &Map, output: &Map) {
@@ -22,7 +24,7 @@ pub trait Backend {
         scratch: &mut [i8],
         output: &Map,
     ) {
-        packed::deep_conv2d(layer, input, scratch, output);
+        armv7em::deep_conv2d(layer, input, scratch, output);
     }
 
     /// Convolution with few input channels, packed. See [`packed::shallow_conv2d()`].
@@ -32,7 +34,7 @@ pub trait Backend {
         scratch: &mut [i8],
         output: &Map,
     ) {
-        packed::shallow_conv2d(layer, input, scratch, output);
+        armv7em::shallow_conv2d(layer, input, scratch, output);
     }
 
     /// 3 x 3 convolution in Winograd form, with transformed weights. See [`packed::winograd_conv2d()`].
@@ -42,18 +44,19 @@ pub trait Backend {
         scratch: &mut [i8],
         output: &Map,
     ) {
-        packed::winograd_conv2d(layer, input, scratch, output);
+        armv7em::winograd_conv2d(layer, input, scratch, output);
     }
 
-    /// Depthwise convolution. See [`portable::depthwise_conv2d()`].
-    /// `scratch` may be empty: a backend that can use it then has a slower kernel.
+    /// Depthwise convolution. See [`portable::depthwise_conv2d()`]; with scratch memory, as a packed layer, by the
+    /// algorithm of [`armv7em`].
+    #[inline(always)]
     fn depthwise_conv2d<R: Requantize>(
         layer: &DepthwiseConv2d<'_, R>,
         input: &Map,
-        _scratch: &mut [i8],
+        scratch: &mut [i8],
         output: &Map,
     ) {
-        portable::depthwise_conv2d(layer, input, output);
+        armv7em::depthwise_conv2d(layer, input, scratch, output);
     }
 
     /// Fully connected layer. See [`portable::dense()`].
@@ -100,43 +103,6 @@ impl Backend for Portable {}
 pub struct Armv7em;
 
 impl Backend for Armv7em {
-    fn deep_conv2d<R: Requantize>(
-        layer: &PackedConv2d<'_, R>,
-        input: &Map,
-        scratch: &mut [i8],
-        output: &Map,
-    ) {
-        armv7em::deep_conv2d(layer, input, scratch, output);
-    }
-
-    fn shallow_conv2d<R: Requantize>(
-        layer: &PackedConv2d<'_, R>,
-        input: &Map,
-        scratch: &mut [i8],
-        output: &Map,
-    ) {
-        armv7em::shallow_conv2d(layer, input, scratch, output);
-    }
-
-    fn winograd_conv2d<R: Requantize>(
-        layer: &PackedConv2d<'_, R>,
-        input: &Map,
-        scratch: &mut [i8],
-        output: &Map,
-    ) {
-        armv7em::winograd_conv2d(layer, input, scratch, output);
-    }
-
-    #[inline(always)]
-    fn depthwise_conv2d<R: Requantize>(
-        layer: &DepthwiseConv2d<'_, R>,
-        input: &Map,
-        scratch: &mut [i8],
-        output: &Map,
-    ) {
-        armv7em::depthwise_conv2d(layer, input, scratch, output);
-    }
-
     fn packed_dense<R: Requantize>(layer: &PackedDense<'_, R>, input: &Map, output: &Map) {
         armv7em::packed_dense(layer, input, output);
     }

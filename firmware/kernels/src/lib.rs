@@ -21,6 +21,7 @@ pub mod geometry;
 pub mod intrin;
 pub mod map;
 pub mod model;
+pub mod order;
 pub mod packed;
 pub mod portable;
 pub mod requantize;

@@ -87,10 +87,7 @@ fn flash_too_small(program: &Program, report: &FitReport) -> FlashTooSmall {
 }
 
 fn ram_too_small(program: &Program, report: &FitReport) -> RamTooSmall {
-    let (layer, layer_bytes) = largest(program, |step| {
-        let inputs: usize = step.inputs.iter().map(|region| region.bytes).sum();
-        inputs + step.output.bytes + step.scratch.map_or(0, |region| region.bytes)
-    });
+    let (layer, layer_bytes) = largest(program, Step::memory_bytes);
     RamTooSmall {
         model: model_name(program),
         board: report.board.clone(),

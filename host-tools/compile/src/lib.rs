@@ -22,6 +22,7 @@ mod memory_map;
 mod model_file;
 mod names;
 mod options;
+mod overlap;
 mod pack;
 mod pack_weights;
 mod plan;

@@ -1,9 +1,10 @@
-//! The memory plan: when each buffer is alive, and where it lies in the arena.
+//! The memory plan: when each buffer is alive, which may overlap, and where it lies in the arena.
 
 use crate::lower::Lowered;
-use crate::pack::{Buffer, pack};
+use crate::pack::{Buffer, Pair, pack};
 use crate::program::{Program, Region, Step};
 use thumbnet_graph::{Int8Graph, TensorId};
+use thumbnet_kernels::order::Overlap;
 
 /// Activations start at multiples of this, so that kernels may read them by words.
 const MAP_ALIGNMENT: usize = 4;
@@ -13,7 +14,7 @@ const SCRATCH_ALIGNMENT: usize = 8;
 /// Places every map and every scratch area, and turns the lowered nodes into a program.
 pub(crate) fn plan(graph: &Int8Graph, lowered: Vec<Lowered>, digest: [u8; 8]) -> Program {
     let lifetimes = Lifetimes::of(graph, &lowered);
-    let packing = pack(&lifetimes.buffers);
+    let packing = pack(&lifetimes.buffers, &lifetimes.pairs(graph, &lowered));
     let region = |buffer: usize| Region {
         offset: packing.offsets[buffer],
         bytes: lifetimes.buffers[buffer].bytes,
@@ -85,4 +86,35 @@ impl Lifetimes {
         extend(graph.output, lowered.len());
         Self { buffers, map, scratch }
     }
+
+    /// Inputs that die in the step that makes an output from them, where the kernel allows them to overlap.
+    fn pairs(&self, graph: &Int8Graph, lowered: &[Lowered]) -> Vec<Pair> {
+        let mut pairs = Vec::new();
+        for (step, lowered) in lowered.iter().enumerate() {
+            let output_shape = graph.tensor(lowered.output).shape;
+            let Some(overlap) = lowered.call.overlap(output_shape, lowered.scratch_bytes > 0)
+            else {
+                continue;
+            };
+            // Both maps are aligned, and so must be their distance.
+            let step_bytes = least_common_multiple(overlap.step, MAP_ALIGNMENT);
+            let overlap = Overlap { step: step_bytes, ..overlap };
+            let output = self.map[lowered.output.0].expect("every output has a buffer");
+            let inputs = lowered.inputs.iter().filter_map(|id| self.map[id.0]);
+            for input in inputs.filter(|input| self.buffers[*input].last == step) {
+                if !pairs.iter().any(|pair: &Pair| (pair.input, pair.output) == (input, output)) {
+                    pairs.push(Pair { input, output, overlap });
+                }
+            }
+        }
+        pairs
+    }
+}
+
+fn least_common_multiple(one: usize, other: usize) -> usize {
+    let (mut a, mut b) = (one, other);
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    one / a * other
 }

@@ -23,7 +23,7 @@ pub struct Program {
     pub output_quantization: Quantization,
     /// Bytes of activations and scratch.
     pub arena_bytes: usize,
-    /// Most bytes alive at one time: no plan can need less than this.
+    /// Most bytes alive at one time, what input and output share counted once: no plan can need less than this.
     pub arena_lower_bound_bytes: usize,
     /// Labels, preprocessing, origin.
     pub metadata: Metadata,
@@ -46,7 +46,7 @@ pub struct Step {
     pub input_shape: Shape,
     /// Working memory of the kernel during this step only; disjoint from everything alive.
     pub scratch: Option<Region>,
-    /// Where the output goes; disjoint from the inputs.
+    /// Where the output goes; may lie on an input that no later step reads, as far as the kernel allows.
     pub output: Region,
     /// Shape of the output.
     pub output_shape: Shape,
@@ -54,6 +54,22 @@ pub struct Step {
     pub output_quantization: Quantization,
     /// Multiply-accumulates that the kernel executes.
     pub macs: u64,
+}
+
+impl Step {
+    /// Bytes of the arena that the kernel uses: inputs, output and scratch, what they share counted once.
+    pub fn memory_bytes(&self) -> usize {
+        let mut regions: Vec<Region> =
+            self.inputs.iter().copied().chain(self.scratch).chain([self.output]).collect();
+        regions.sort_by_key(|region| region.offset);
+        let mut end = 0;
+        let mut bytes = 0;
+        for region in regions {
+            bytes += region.end().saturating_sub(region.offset.max(end));
+            end = end.max(region.end());
+        }
+        bytes
+    }
 }
 
 /// Bytes `offset..offset + bytes` of the arena.

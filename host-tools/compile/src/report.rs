@@ -20,7 +20,7 @@ pub struct Summary {
     pub weight_bytes: usize,
     /// Bytes of activations and scratch.
     pub arena_bytes: usize,
-    /// Most bytes alive at one time: no plan can need less.
+    /// Most bytes alive at one time, what input and output share counted once: no plan can need less.
     pub arena_lower_bound_bytes: usize,
     /// What the arena would be if every map and every scratch area had its own place.
     pub unplanned_bytes: usize,

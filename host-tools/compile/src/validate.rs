@@ -8,12 +8,19 @@ use thumbnet_graph::{Int8Graph, Op};
 /// microcontroller has.
 pub(crate) const MAX_MAP_BYTES: usize = 1 << 28;
 
+/// Nodes of the largest graph: ten times what networks for microcontrollers have. Planning takes time and memory
+/// that grow with its square.
+const MAX_NODES: usize = 2_048;
+
 /// Checks the graph's promises and the limits of this crate.
 ///
 /// # Errors
 /// Names the first tensor or node that is wrong or too large.
 pub(crate) fn validate(graph: &Int8Graph) -> Result<(), CompileError> {
     graph.validate()?;
+    if graph.nodes.len() > MAX_NODES {
+        return too_large("the graph in nodes".to_owned(), graph.nodes.len());
+    }
     let tensor = graph.tensors.iter().find(|tensor| tensor.shape.len() > MAX_MAP_BYTES);
     if let Some(tensor) = tensor {
         return too_large(format!("tensor '{}'", tensor.name), tensor.shape.len());

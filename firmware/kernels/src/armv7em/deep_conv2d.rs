@@ -5,8 +5,21 @@ use crate::intrin::{
     BLOCKS, Chunk, DeepSums as Sums, DeepTile, chunks_mut, deep_tile, sxtb16, sxtb16_ror8,
 };
 use crate::map::{Map, word};
+use crate::order::{Channels, Order};
 use crate::packed::{PackedConv2d, deep_fits, deep_patch_size, deep_words_of_four};
 use crate::requantize::Requantize;
+
+/// The order of [`deep_conv2d()`]: without a pool two neighbours in a row at a time, with one pixel by pixel.
+pub const fn deep_conv2d_order(pool: &Window) -> Order {
+    let columns = if matches!(pool.kernel, [1, 1]) { 2 } else { 1 };
+    Order {
+        tile: [1, columns],
+        tiles: 1,
+        gathers: true,
+        rereads: true,
+        channels: Channels::Together,
+    }
+}
 
 /// As [`crate::packed::deep_conv2d()`].
 ///

@@ -6,7 +6,8 @@ use crate::intrin::{
     set_halfword, words_mut,
 };
 use crate::map::Map;
-use crate::portable::{DepthwiseConv2d, depthwise_conv2d as portable};
+use crate::order::{Channels, Order};
+use crate::portable::{DEPTHWISE_CONV2D_ORDER, DepthwiseConv2d, depthwise_conv2d as portable};
 use crate::requantize::{Requantize, Scales, clamp_codes};
 use core::cell::Cell;
 use core::ops::Range;
@@ -22,10 +23,7 @@ use core::ops::Range;
 ///         the rows of each channel, written as codes
 /// ```
 ///
-/// # Order of reading and writing
-/// A block of four channels reads and writes these channels only, of all pixels. In a block, output row by output
-/// row (some at a time), all input that they need is read before they are written, and no input row is read twice.
-/// So the output may begin where the input does, or whole pixels before it.
+/// Its order of reading and writing is [`depthwise_conv2d_order`].
 #[inline(always)]
 pub fn depthwise_conv2d<R: Requantize>(
     layer: &DepthwiseConv2d<'_, R>,
@@ -38,6 +36,17 @@ pub fn depthwise_conv2d<R: Requantize>(
         Some(bytes) if bytes <= scratch.len() => along_planes(layer, input, scratch, output),
         _ => portable(layer, input, output),
     }
+}
+
+/// The order of [`depthwise_conv2d()`] with an output of `w` columns, and `scratch` or without.
+///
+/// A block of four channels reads and writes these channels only, of all pixels. In a block, output row by output
+/// row (some at a time), all input that they need is read before they are written, and no input row is read twice.
+pub const fn depthwise_conv2d_order(w: usize, scratch: bool) -> Order {
+    if !scratch {
+        return DEPTHWISE_CONV2D_ORDER;
+    }
+    Order { tile: [1, w], tiles: 1, gathers: true, rereads: false, channels: Channels::Apart }
 }
 
 /// Scratch of the kernel for these sizes, aligned to 4; `None` where there is no kernel: it has windows of 3 x 3

@@ -1,15 +1,28 @@
 //! Convolution with few input channels: the taps of four positions, then all channels by pairs.
 
-use crate::geometry::Shape;
+use crate::geometry::{Shape, Window};
 use crate::intrin::{
     PAIRS, ShallowSums as Sums, ShallowTile, Taps, gather, halfwords_mut, shallow_tile, taps_mut,
 };
 use crate::map::Map;
+use crate::order::{Channels, Order};
 use crate::packed::{PackedConv2d, shallow_fits};
 use crate::requantize::Requantize;
 
 /// Channels whose sums wait on the stack to be requantized.
 const CHANNELS: usize = 2 * PAIRS;
+
+/// The order of [`shallow_conv2d()`]: without a pool four neighbours in a row at a time, with one pixel by pixel.
+pub const fn shallow_conv2d_order(pool: &Window) -> Order {
+    let columns = if matches!(pool.kernel, [1, 1]) { 4 } else { 1 };
+    Order {
+        tile: [1, columns],
+        tiles: 1,
+        gathers: true,
+        rereads: true,
+        channels: Channels::Together,
+    }
+}
 
 /// As [`crate::packed::shallow_conv2d()`].
 ///

@@ -6,8 +6,21 @@ use crate::intrin::{
     winograd_tile,
 };
 use crate::map::{Map, word};
+use crate::order::{Channels, Order};
 use crate::packed::{PackedConv2d, winograd_channel_pairs, winograd_fits};
 use crate::requantize::Requantize;
+
+/// The order of [`winograd_conv2d()`]: four tiles at a time, of 2 x 2 pixels, or of one with a pool.
+pub const fn winograd_conv2d_order(pool: &Window) -> Order {
+    let side = if matches!(pool.kernel, [1, 1]) { 2 } else { 1 };
+    Order {
+        tile: [side, side],
+        tiles: 4,
+        gathers: true,
+        rereads: true,
+        channels: Channels::Together,
+    }
+}
 
 /// As [`crate::packed::winograd_conv2d()`].
 ///

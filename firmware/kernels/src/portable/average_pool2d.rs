@@ -2,6 +2,7 @@
 
 use crate::geometry::{Shape, Window};
 use crate::map::Map;
+use crate::order::{Channels, Order};
 use crate::requantize::Requantize;
 
 /// An average pool: a depthwise convolution of ones whose factor contains `1 / taps`.
@@ -33,6 +34,10 @@ impl<R> AveragePool2d<R> {
 
 /// Channels that share the walk over a window; their accumulators live on the stack.
 const BLOCK: usize = 16;
+
+/// The order of [`average_pool2d()`] on every backend: pixel by pixel; sums are complete before they are written.
+pub const AVERAGE_POOL2D_ORDER: Order =
+    Order { tile: [1, 1], tiles: 1, gathers: true, rereads: true, channels: Channels::Apart };
 
 /// The requantized sum of the inputs under each window position, per channel.
 ///

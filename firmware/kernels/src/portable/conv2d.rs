@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use crate::geometry::{Padding, Shape, Taps, Window};
 use crate::map::{Map, map};
+use crate::order::{Channels, Order};
 use crate::requantize::Requantize;
 
 /// A convolution layer, with an optional max pool fused behind it.
@@ -57,6 +58,18 @@ impl<R> Conv2d<'_, R> {
 
 /// Channels that share the walk over a pool window; their accumulators live on the stack.
 const BLOCK: usize = 16;
+
+/// The order of [`conv2d()`] with `oc` output channels: pixel by pixel; one block of channels is computed before it
+/// is written, several are not.
+pub const fn conv2d_order(oc: usize) -> Order {
+    Order {
+        tile: [1, 1],
+        tiles: 1,
+        gathers: oc <= BLOCK,
+        rereads: true,
+        channels: Channels::Together,
+    }
+}
 
 /// Windows of up to this many elements are copied: one short loop a channel instead of one a row.
 const SMALL: usize = 32; // 3 x 3 x 3 and a few more

@@ -2,6 +2,7 @@
 
 use crate::geometry::{Shape, Window};
 use crate::map::{Map, map};
+use crate::order::{Channels, Order};
 use crate::requantize::Requantize;
 
 /// A depthwise convolution with channel multiplier 1.
@@ -37,6 +38,10 @@ impl<R> DepthwiseConv2d<'_, R> {
 
 /// Channels that share the walk over a window; their accumulators live on the stack.
 const BLOCK: usize = 16;
+
+/// The order of [`depthwise_conv2d()`]: pixel by pixel; sums are complete before they are written.
+pub const DEPTHWISE_CONV2D_ORDER: Order =
+    Order { tile: [1, 1], tiles: 1, gathers: true, rereads: true, channels: Channels::Apart };
 
 /// Convolves each channel with its own weights.
 ///

@@ -2,6 +2,7 @@
 
 use crate::geometry::{Shape, Window};
 use crate::map::Map;
+use crate::order::{Channels, Order};
 
 /// A max pool; taps on the padding are ignored (as if they held -128).
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +23,10 @@ impl MaxPool2d {
             && self.output.checked_len() == Some(output.len())
     }
 }
+
+/// The order of [`max_pool2d()`] on every backend: pixel by pixel; outputs rise while the window is read.
+pub const MAX_POOL2D_ORDER: Order =
+    Order { tile: [1, 1], tiles: 1, gathers: false, rereads: true, channels: Channels::Apart };
 
 /// The largest input under each window position, per channel.
 ///

@@ -11,9 +11,9 @@ mod max_pool2d;
 
 pub use add::{Add, add};
 pub use add_float::{AddFloat, add_float};
-pub use average_pool2d::{AveragePool2d, average_pool2d};
+pub use average_pool2d::{AVERAGE_POOL2D_ORDER, AveragePool2d, average_pool2d};
 pub(crate) use conv2d::conv2d_channels;
-pub use conv2d::{Conv2d, conv2d};
+pub use conv2d::{Conv2d, conv2d, conv2d_order};
 pub use dense::{Dense, dense};
-pub use depthwise_conv2d::{DepthwiseConv2d, depthwise_conv2d};
-pub use max_pool2d::{MaxPool2d, max_pool2d};
+pub use depthwise_conv2d::{DEPTHWISE_CONV2D_ORDER, DepthwiseConv2d, depthwise_conv2d};
+pub use max_pool2d::{MAX_POOL2D_ORDER, MaxPool2d, max_pool2d};

@@ -142,9 +142,9 @@ impl Convolution {
         }
     }
 
-    /// The output of the plain layer.
-    pub fn plain(&self) -> Vec<i8> {
-        let layer = Conv2d {
+    /// The descriptor of the plain layer.
+    pub fn layer(&self) -> Conv2d<'_, FixedPoint<'_>> {
+        Conv2d {
             input: self.input,
             output: self.output(),
             window: self.window,
@@ -153,7 +153,12 @@ impl Convolution {
             weights: &self.weights,
             bias: &self.bias,
             requantize: self.requantize(),
-        };
+        }
+    }
+
+    /// The output of the plain layer.
+    pub fn plain(&self) -> Vec<i8> {
+        let layer = self.layer();
         let mut output = vec![0x55; layer.output.len()];
         conv2d(&layer, &cells(&self.codes), map(&mut output));
         output

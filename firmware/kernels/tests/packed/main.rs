@@ -5,6 +5,7 @@
 extern crate alloc;
 
 mod cases;
+mod overlap;
 
 use cases::{Convolution, Depthwise, FullyConnected, Kind, cells};
 use thumbnet_kernels::geometry::{Padding, Shape, Window};

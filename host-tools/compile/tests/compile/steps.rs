@@ -9,11 +9,12 @@ fn compiled(graph: &Int8Graph, fuse: bool) -> Program {
 }
 
 #[test]
-fn the_seed_cnn_needs_less_than_8_kib() {
+fn the_seed_cnn_needs_less_than_6_kib() {
     let program = compiled(&seed_cnn(), true);
-    // conv1 and pool1 make 13 x 13 x 32 = 5408 B, conv2 and pool2 read them and make 5 x 5 x 64 = 1600 B.
-    assert_eq!(program.arena_bytes, 5_408 + 1_600);
-    assert_eq!(program.arena_lower_bound_bytes, 7_008);
+    // pool1 makes 13 x 13 x 32 = 5408 B on top of the picture, which lies 88 B higher: as much as is written when
+    // the last pixels are still to be read. Likewise 64 B below for pool2, on whose input its output lies.
+    assert_eq!(program.arena_bytes, 5_408 + 88 + 64);
+    assert_eq!(program.arena_lower_bound_bytes, 5_408 + 88);
     let names: Vec<&str> = program.steps.iter().map(|step| step.name.as_str()).collect();
     assert_eq!(names, ["pool1", "pool2", "dense1", "dense2"]);
     // pool2 drops the eleventh row and column of conv2.
@@ -131,21 +132,21 @@ fn the_summary_counts_what_the_program_holds() {
     assert!(table.contains("Conv 3x3 + MaxPool 2x2"), "{table}");
     assert!(
         table.ends_with(
-            "7,008 B of activations and scratch (lower bound 7,008 B, unplanned 7,866 B)"
+            "5,560 B of activations and scratch (lower bound 5,496 B, unplanned 7,866 B)"
         ),
         "{table}"
     );
 }
 
 #[test]
-fn packed_kernels_run_the_seed_cnn_in_less_than_8_kib() {
+fn packed_kernels_run_the_seed_cnn_in_less_than_7_kib() {
     let options = Options { instruction_set: InstructionSet::Armv7em, ..Options::default() };
     let program = compile(&seed_cnn(), [0; 8], &options).expect("it compiles");
     let kernels: Vec<_> = program.steps.iter().map(|step| step.call.kernel()).collect();
     assert_eq!(kernels, ["shallow_conv2d", "deep_conv2d", "packed_dense", "packed_dense"]);
-    // Input and output of conv2, and a patch of 4 x 4 x 32 halfwords.
-    assert_eq!(program.arena_bytes, 5_408 + 1_600 + 1_024);
-    assert_eq!(program.arena_lower_bound_bytes, 8_032);
+    // Input of conv2, on which its output lies, and a patch of 4 x 4 x 32 halfwords.
+    assert_eq!(program.arena_bytes, 5_408 + 1_024);
+    assert_eq!(program.arena_lower_bound_bytes, 5_408 + 1_024);
     let scratch = program.steps[1].scratch.expect("a patch");
     assert!(scratch.offset.is_multiple_of(8));
     let plain = compile(&seed_cnn(), [0; 8], &Options::default()).expect("it compiles");

@@ -1,0 +1,44 @@
+//! How far the output of a kernel call may lie on its input: the order of the kernel, told beside its code, for
+//! the shapes of the call.
+
+use crate::call::{Call, PackedLayout};
+use thumbnet_graph::{Shape, Window};
+use thumbnet_kernels::armv7em::{
+    deep_conv2d_order, depthwise_conv2d_order, shallow_conv2d_order, winograd_conv2d_order,
+};
+use thumbnet_kernels::order::{Order, Overlap};
+use thumbnet_kernels::portable::{AVERAGE_POOL2D_ORDER, MAX_POOL2D_ORDER, conv2d_order};
+
+impl Call {
+    /// How its `output` may lie on any of its inputs, on every backend, with or without `scratch`; `None` if only
+    /// apart.
+    pub(crate) fn overlap(&self, output: Shape, scratch: bool) -> Option<Overlap> {
+        let (order, input, windows) = match self {
+            Self::Conv2d { input, window, pool, .. } => {
+                (conv2d_order(output.c), input, [window, pool])
+            }
+            Self::PackedConv2d { layout, input, window, pool, .. } => {
+                (packed_order(*layout, pool), input, [window, pool])
+            }
+            Self::DepthwiseConv2d { input, window, .. } => {
+                (depthwise_conv2d_order(output.w, scratch), input, [window, &Window::UNIT])
+            }
+            Self::MaxPool2d { input, window } => (MAX_POOL2D_ORDER, input, [window, &Window::UNIT]),
+            Self::AveragePool2d { input, window, .. } => {
+                (AVERAGE_POOL2D_ORDER, input, [window, &Window::UNIT])
+            }
+            // Each output needs all inputs.
+            Self::Dense { .. } | Self::PackedDense { .. } => return None,
+            Self::Add(_) | Self::AddFloat(_) => return Some(Overlap::ELEMENTWISE),
+        };
+        order.overlap(*input, output, windows)
+    }
+}
+
+fn packed_order(layout: PackedLayout, pool: &Window) -> Order {
+    match layout {
+        PackedLayout::Deep => deep_conv2d_order(pool),
+        PackedLayout::Shallow => shallow_conv2d_order(pool),
+        PackedLayout::Winograd => winograd_conv2d_order(pool),
+    }
+}
