@@ -4,6 +4,7 @@
 mod classify;
 mod evaluation;
 mod inference;
+mod input_shape;
 mod model_file;
 mod outcome;
 mod progress;

@@ -5,7 +5,7 @@ use crate::{Options, Program, compile};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
-/// Reads an ONNX file and compiles it.
+/// Reads an ONNX file, with the constants that it keeps in other files of its folder, and compiles it.
 ///
 /// # Errors
 /// If the file cannot be read, is no int8 model that Thumbnet understands, or cannot be compiled.
@@ -15,7 +15,10 @@ pub fn compile_file(path: &Path, options: &Options) -> Result<Program, CompileEr
         action: "read",
         source,
     })?;
-    let mut graph = thumbnet_graph::onnx::read(&bytes, &path.display().to_string())?;
+    let file = path.display().to_string();
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let bytes = thumbnet_graph::onnx::resolve(&bytes, &file, folder, None)?;
+    let mut graph = thumbnet_graph::onnx::read(&bytes, &file)?;
     if graph.metadata.name.is_empty() {
         graph.metadata.name = path.file_stem().unwrap_or_default().to_string_lossy().into();
     }

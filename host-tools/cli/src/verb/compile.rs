@@ -1,5 +1,6 @@
 //! `thumbnet compile`: the Rust and the weights that a board's firmware is built from.
 
+use crate::input_shape::InputShapeOption;
 use crate::model_file;
 use crate::outcome::Outcome;
 use crate::verb::inspect::ModelReport;
@@ -22,6 +23,8 @@ the module needs only the crate thumbnet-kernels.";
 pub(crate) struct Compile {
     /// The int8 ONNX file.
     file: PathBuf,
+    #[command(flatten)]
+    input_shape: InputShapeOption,
     /// The board it must fit (a folder's name in firmware/boards).
     #[arg(long, value_name = "BOARD")]
     board: String,
@@ -34,7 +37,8 @@ pub(crate) struct Compile {
 }
 
 impl Compile {
-    pub(crate) fn run(self) -> anyhow::Result<Outcome> {
+    pub(crate) fn run(mut self) -> anyhow::Result<Outcome> {
+        let _copy = self.input_shape.apply(&mut self.file)?;
         let board = model_file::board(&self.board)?;
         let program = model_file::load(&self.file, Some(&board))?;
         let fit = fit(&program, &board)?;

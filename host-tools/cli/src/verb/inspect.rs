@@ -1,5 +1,6 @@
 //! `thumbnet inspect`: what a model is, what it costs, and whether it fits a board.
 
+use crate::input_shape::InputShapeOption;
 use crate::model_file;
 use crate::outcome::Outcome;
 use crate::report::{print_json, thousands};
@@ -19,6 +20,8 @@ Examples:
 pub(crate) struct Inspect {
     /// The int8 ONNX file.
     file: PathBuf,
+    #[command(flatten)]
+    input_shape: InputShapeOption,
     /// Does it fit this board? (A folder's name in firmware/boards.)
     #[arg(long, value_name = "BOARD")]
     board: Option<String>,
@@ -99,7 +102,8 @@ fn print_fit(fit: &FitReport) {
 }
 
 impl Inspect {
-    pub(crate) fn run(self) -> anyhow::Result<Outcome> {
+    pub(crate) fn run(mut self) -> anyhow::Result<Outcome> {
+        let _copy = self.input_shape.apply(&mut self.file)?;
         let board = self.board.as_deref().map(model_file::board).transpose()?;
         let program = model_file::load(&self.file, board.as_ref())?;
         let fit = board.map(|board| fit(&program, &board)).transpose()?;

@@ -1,5 +1,6 @@
 //! `thumbnet parity`: every layer's bytes against tract.
 
+use crate::input_shape::InputShapeOption;
 use crate::outcome::Outcome;
 use crate::reference;
 use clap::{Args, ValueEnum};
@@ -18,6 +19,8 @@ Examples:
 pub(crate) struct Parity {
     /// The int8 ONNX file.
     file: PathBuf,
+    #[command(flatten)]
+    input_shape: InputShapeOption,
     /// Pictures: a data set's name or a folder; its test part is used. Random inputs if left out and no
     /// embedded set has the model's input shape.
     #[arg(long, value_name = "NAME|DIR")]
@@ -42,7 +45,8 @@ enum Runtime {
 }
 
 impl Parity {
-    pub(crate) fn run(self) -> anyhow::Result<Outcome> {
+    pub(crate) fn run(mut self) -> anyhow::Result<Outcome> {
+        let _copy = self.input_shape.apply(&mut self.file)?;
         let mut arguments: Vec<OsString> = vec!["parity".into(), self.file.into()];
         if let Some(data) = self.data {
             arguments.extend(["--data".into(), data]);

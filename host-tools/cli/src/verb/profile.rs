@@ -1,5 +1,6 @@
 //! `thumbnet profile`: what the real firmware costs, measured in the emulator.
 
+use crate::input_shape::InputShapeOption;
 use crate::model_file::{self, REFERENCE_BOARD};
 use crate::outcome::Outcome;
 use crate::report::{print_json, table, thousands};
@@ -23,6 +24,8 @@ Instructions are exact and repeatable; an emulator knows no time, so there are n
 pub(crate) struct Profile {
     /// The int8 ONNX file.
     file: PathBuf,
+    #[command(flatten)]
+    input_shape: InputShapeOption,
     /// The board; only the emulated one can be measured without hardware.
     #[arg(long, value_name = "BOARD", default_value = REFERENCE_BOARD)]
     board: String,
@@ -65,7 +68,8 @@ struct Layer {
 }
 
 impl Profile {
-    pub(crate) fn run(self) -> anyhow::Result<Outcome> {
+    pub(crate) fn run(mut self) -> anyhow::Result<Outcome> {
+        let _copy = self.input_shape.apply(&mut self.file)?;
         let board = model_file::board(&self.board)?;
         if board.name != REFERENCE_BOARD {
             bail!(

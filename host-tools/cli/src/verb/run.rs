@@ -1,5 +1,6 @@
 //! `thumbnet run`: tensors in, tensors out.
 
+use crate::input_shape::InputShapeOption;
 use crate::model_file;
 use crate::outcome::Outcome;
 use crate::progress::bar;
@@ -7,8 +8,8 @@ use crate::reference;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
-use std::path::PathBuf;
-use thumbnet_graph::onnx::{Interface, import};
+use std::path::{Path, PathBuf};
+use thumbnet_graph::onnx::{Interface, import, resolve};
 use thumbnet_simulate::desktop::Simulator;
 use thumbnet_simulate::{arrays, qemu};
 
@@ -26,6 +27,8 @@ that the ONNX file declares.";
 pub(crate) struct Run {
     /// The int8 ONNX file.
     file: PathBuf,
+    #[command(flatten)]
+    input_shape: InputShapeOption,
     /// The inputs, .npy.
     #[arg(long, value_name = "X.npy")]
     inputs: PathBuf,
@@ -48,7 +51,8 @@ enum Runtime {
 }
 
 impl Run {
-    pub(crate) fn run(self) -> anyhow::Result<Outcome> {
+    pub(crate) fn run(mut self) -> anyhow::Result<Outcome> {
+        let _copy = self.input_shape.apply(&mut self.file)?;
         if self.runtime == Runtime::Tract {
             return reference::run([
                 "run".into(),
@@ -71,9 +75,11 @@ impl Run {
 
     /// What the file itself takes and gives.
     fn interface(&self) -> anyhow::Result<Interface> {
-        let bytes = std::fs::read(&self.file)
-            .with_context(|| format!("{} cannot be read", self.file.display()))?;
-        Ok(import(&bytes, &self.file.display().to_string())?.1)
+        let file = self.file.display().to_string();
+        let bytes = std::fs::read(&self.file).with_context(|| format!("{file} cannot be read"))?;
+        let folder = self.file.parent().unwrap_or(Path::new(""));
+        let bytes = resolve(&bytes, &file, folder, None)?;
+        Ok(import(&bytes, &file)?.1)
     }
 
     fn on_desktop(&self, inputs: &[Vec<i8>]) -> anyhow::Result<Vec<Vec<i8>>> {

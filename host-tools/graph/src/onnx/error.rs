@@ -100,14 +100,17 @@ pub enum OnnxError {
     },
     /// A constant in a file of its own.
     #[error(
-        "{file}: constant {} is stored outside the file; save the model again as one file (in \
-         Python: onnx.save(onnx.load(path), path, save_as_external_data=False))", quoted(.tensor)
+        "{file}: constant {} is stored outside the file: {reason}; save the model again as one \
+         file (in Python: onnx.save(onnx.load(path), path, save_as_external_data=False))",
+        quoted(.tensor)
     )]
     ExternalData {
         /// The file.
         file: String,
         /// The constant's name.
         tensor: String,
+        /// Why it was not read.
+        reason: String,
     },
     /// Sizes that no real model has.
     #[error("{file}: {reason}; {rewrite}")]

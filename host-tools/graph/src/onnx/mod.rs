@@ -1,8 +1,10 @@
 //! ONNX files: the one reader and the one writer of the project.
 
 mod error;
+mod external;
 #[cfg(test)]
 mod float_models;
+mod input_shape;
 mod interface;
 mod labels;
 mod lower;
@@ -13,13 +15,16 @@ mod raw;
 mod read;
 #[cfg(test)]
 mod refusals;
+mod resolve;
 #[cfg(test)]
 mod variants;
 mod write;
 
 pub use error::{OnnxError, Place};
+pub use input_shape::InputShape;
 pub use interface::{Element, Interface, Numbers, Port};
 pub use read::{import, read, read_float};
+pub use resolve::resolve;
 pub use write::write;
 
 /// How quantization is written.

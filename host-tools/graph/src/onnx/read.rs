@@ -64,7 +64,7 @@ fn invalid(file: &str, error: &GraphError) -> OnnxError {
     }
 }
 
-fn decode(bytes: &[u8], file: &str) -> Result<ModelProto, OnnxError> {
+pub(super) fn decode(bytes: &[u8], file: &str) -> Result<ModelProto, OnnxError> {
     let refuse = |reason: String, rewrite: &str| OnnxError::NotOnnx {
         file: file.to_owned(),
         reason,

@@ -3,6 +3,7 @@
 mod pictures;
 mod set;
 
+use crate::input_shape::InputShapeOption;
 use crate::model_file::{self, REFERENCE_BOARD};
 use crate::outcome::Outcome;
 use clap::{Args, ValueEnum};
@@ -21,6 +22,8 @@ Examples:
 pub(crate) struct Simulate {
     /// The int8 ONNX file.
     file: PathBuf,
+    #[command(flatten)]
+    input_shape: InputShapeOption,
     /// Pictures to classify, of any size and colour.
     #[arg(long = "image", value_name = "PICTURE", num_args = 1.., required_unless_present = "data",
           conflicts_with = "data")]
@@ -61,7 +64,8 @@ impl Simulate {
         model_file::load(&self.file, board.as_ref())
     }
 
-    pub(crate) fn run(self) -> anyhow::Result<Outcome> {
+    pub(crate) fn run(mut self) -> anyhow::Result<Outcome> {
+        let _copy = self.input_shape.apply(&mut self.file)?;
         match &self.data {
             Some(source) => set::run(&self, source),
             None => pictures::run(&self),

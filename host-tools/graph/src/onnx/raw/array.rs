@@ -94,7 +94,12 @@ impl Array {
     /// The constant in `tensor`, whose buffers it takes.
     pub(crate) fn decode(tensor: TensorProto, file: &str) -> Result<Self, OnnxError> {
         if tensor.data_location != 0 || !tensor.external_data.is_empty() {
-            return Err(OnnxError::ExternalData { file: file.to_owned(), tensor: tensor.name });
+            let reason = "only files in the model's folder are read".to_owned();
+            return Err(OnnxError::ExternalData {
+                file: file.to_owned(),
+                tensor: tensor.name,
+                reason,
+            });
         }
         let name = tensor.name.clone();
         decode(tensor).map_err(|reason| OnnxError::Constant {

@@ -7,8 +7,8 @@ use crate::onnx::proto::{GraphProto, TensorTypeProto, ValueInfoProto, data_type}
 use std::collections::HashSet;
 
 const ONE_INPUT: &str = "export the model with one picture as its only input";
-const FIXED: &str = "export it with fixed height, width and channels (in Python: onnxruntime.tools.\
-     make_dynamic_shape_fixed)";
+const FIXED: &str = "say it with --input-shape (for example --input-shape 1x3x32x32), or export the model \
+     with fixed sizes";
 
 /// The only input that is not a constant.
 pub(crate) fn input(graph: &GraphProto, file: &str) -> Result<Port, OnnxError> {
