@@ -47,6 +47,16 @@ pub trait Backend {
         armv7em::winograd_conv2d(layer, input, scratch, output);
     }
 
+    /// The same with tiles of 4 x 4 outputs. See [`armv7em::winograd4_conv2d()`].
+    fn winograd4_conv2d<R: Requantize>(
+        layer: &PackedConv2d<'_, R>,
+        input: &Map,
+        scratch: &mut [i8],
+        output: &Map,
+    ) {
+        armv7em::winograd4_conv2d(layer, input, scratch, output);
+    }
+
     /// Depthwise convolution. See [`portable::depthwise_conv2d()`]; with scratch memory, as a packed layer, by the
     /// algorithm of [`armv7em`].
     #[inline(always)]

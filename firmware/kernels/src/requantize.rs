@@ -61,6 +61,33 @@ pub(crate) fn scaled(sum: i32, bits: u32, scales: Scales<'_>, zero_point: i8) ->
     }
 }
 
+/// The requantization of one channel, before any clamp.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scaling<'a> {
+    /// Which kind its scale is of.
+    pub scales: Scales<'a>,
+    /// The bits of its scale.
+    pub bits: u32,
+    /// What real 0 becomes.
+    pub zero_point: i8,
+}
+
+impl<'a> Scaling<'a> {
+    /// That of `channel`.
+    #[inline(always)]
+    pub fn of(requantize: &'a impl Requantize, channel: usize) -> Self {
+        let scales = requantize.scales();
+        Self { scales, bits: scales.bits(channel), zero_point: requantize.zero_point() }
+    }
+
+    /// The code of accumulator `acc`.
+    #[inline(always)]
+    #[cfg(not(all(native_dsp, native_fpu)))]
+    pub fn code(self, acc: i32) -> i8 {
+        scaled(acc, self.bits, self.scales, self.zero_point)
+    }
+}
+
 /// Clamps `codes` to `[min, max]`.
 #[inline(always)]
 pub(crate) fn clamp_codes(codes: &Map, [min, max]: [i8; 2]) {

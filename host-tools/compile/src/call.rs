@@ -109,6 +109,7 @@ impl Call {
             Self::PackedConv2d { layout: PackedLayout::Deep, .. } => "deep_conv2d",
             Self::PackedConv2d { layout: PackedLayout::Shallow, .. } => "shallow_conv2d",
             Self::PackedConv2d { layout: PackedLayout::Winograd, .. } => "winograd_conv2d",
+            Self::PackedConv2d { layout: PackedLayout::Winograd4, .. } => "winograd4_conv2d",
             Self::DepthwiseConv2d { .. } => "depthwise_conv2d",
             Self::Dense { .. } => "dense",
             Self::PackedDense { .. } => "packed_dense",
@@ -180,8 +181,10 @@ pub enum PackedLayout {
     Deep,
     /// For few input channels.
     Shallow,
-    /// Transformed, for the Winograd form.
+    /// Transformed, for the Winograd form with tiles of 2 x 2 outputs.
     Winograd,
+    /// Transformed, for the Winograd form with tiles of 4 x 4 outputs.
+    Winograd4,
 }
 
 /// How accumulators become int8, with one factor a channel.

@@ -12,6 +12,7 @@
 mod board;
 pub mod build_script;
 mod call;
+mod cost;
 mod emit;
 mod error;
 mod fit;
@@ -39,7 +40,7 @@ pub use fit::{Budget, FitReport, fit};
 pub use memory_map::Memory;
 pub use model_file::{compile_file, digest};
 pub use options::{InstructionSet, Optimize, Options};
-pub use program::{Program, Region, Step};
+pub use program::{Choice, Program, Region, Step};
 pub use report::{LayerRow, Summary};
 
 use thumbnet_graph::Int8Graph;

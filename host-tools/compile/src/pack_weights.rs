@@ -8,6 +8,7 @@
 use crate::call::{Call, PackedLayout};
 use crate::lower::Lowered;
 use crate::options::{InstructionSet, Optimize, Options};
+use crate::program::Choice;
 
 use thumbnet_graph::{Shape, Window};
 use thumbnet_kernels::armv7em::depthwise_scratch_bytes;
@@ -28,9 +29,14 @@ pub(crate) fn pack_weights(lowered: Lowered, options: &Options) -> Lowered {
     let plain_bytes = lowered.call.weights().len();
     match packed(&lowered.call) {
         Some((call, scratch_bytes)) if affordable(&call, plain_bytes, options.optimize) => {
-            Lowered { call, scratch_bytes, ..lowered }
+            let why = "two multiplications an instruction with packed weights".to_owned();
+            Lowered { call, scratch_bytes, choice: Choice { why }, ..lowered }
         }
-        _ => lowered,
+        Some(_) => {
+            let why = "packed weights would take more than half as much flash again".to_owned();
+            Lowered { choice: Choice { why }, ..lowered }
+        }
+        None => lowered,
     }
 }
 

@@ -32,6 +32,7 @@ pub(crate) fn plan(graph: &Int8Graph, lowered: Vec<Lowered>, digest: [u8; 8]) ->
         output_quantization: graph.tensor(lowered.output).format,
         name: lowered.name,
         call: lowered.call,
+        choice: lowered.choice,
         macs: lowered.macs,
     };
     Program {

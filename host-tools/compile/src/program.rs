@@ -40,6 +40,8 @@ pub struct Step {
     pub tensor: String,
     /// The call with its constants.
     pub call: Call,
+    /// Why it is this kernel's.
+    pub choice: Choice,
     /// One region, two for an add.
     pub inputs: Vec<Region>,
     /// Shape of the first input.
@@ -69,6 +71,23 @@ impl Step {
             end = end.max(region.end());
         }
         bytes
+    }
+}
+
+/// The choice of a kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// Why this kernel, and why not a faster one: clauses with semicolons between them, for people to read.
+    pub why: String,
+}
+
+impl Choice {
+    /// Adds a clause.
+    pub(crate) fn add(&mut self, clause: &str) {
+        if !self.why.is_empty() && !clause.is_empty() {
+            self.why.push_str("; ");
+        }
+        self.why.push_str(clause);
     }
 }
 

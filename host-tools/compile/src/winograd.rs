@@ -1,20 +1,27 @@
-//! Which 3 x 3 convolutions get the Winograd form: fewer instructions for 3.6 times the flash.
+//! Which 3 x 3 convolutions get a Winograd form: fewer instructions for 3.6 or 8 times the flash.
 //!
 //! Only where speed is asked for, and as long as the whole program still fits what the board has:
 //!
 //! ```text
-//! for each layer that would get faster, those that save the most instructions a byte of flash first:
-//!     keep its Winograd form if the program that results fits
+//! while some layer has a form that is faster than what it has: of all, that which saves the most instructions
+//!     a byte of flash; keep it if the program that results fits, else strike it out
 //! ```
+//!
+//! A form is exact only up to some size of the accumulators, which is proved here from the weights; where it cannot
+//! be, there is no such form of the layer, and its choice says so.
 
 use crate::call::{Call, PackedLayout};
+use crate::cost;
+use crate::error::thousands;
 use crate::fit::flash_bytes;
 use crate::lower::Lowered;
 use crate::options::{InstructionSet, Optimize, Options};
-use crate::program::Program;
-use std::cmp::Reverse;
+use crate::program::{Choice, Program};
 use thumbnet_graph::{Shape, Window};
-use thumbnet_kernels::packed::{pack_winograd, winograd_kernel_exists, winograd_scratch_bytes};
+use thumbnet_kernels::packed::{
+    largest_accumulator, pack_winograd, pack_winograd4, winograd_kernel_exists,
+    winograd_scratch_bytes, winograd4_kernel_exists, winograd4_scratch_bytes,
+};
 
 /// The program of `chosen`, with Winograd forms of the layers in `plain` where they are faster and fit.
 pub(crate) fn with_winograd(
@@ -23,25 +30,27 @@ pub(crate) fn with_winograd(
     options: &Options,
     plan: impl Fn(Vec<Lowered>) -> Program,
 ) -> Program {
-    let mut program = plan(chosen.clone());
-    if options.instruction_set != InstructionSet::Armv7em || options.optimize != Optimize::Speed {
-        return program;
+    let speed = options.optimize == Optimize::Speed;
+    if options.instruction_set != InstructionSet::Armv7em || !speed {
+        return plan(chosen);
     }
-    let candidates = plain.iter().zip(&chosen).enumerate();
-    let mut candidates: Vec<Candidate> = candidates
-        .filter_map(|(index, (plain, chosen))| Candidate::of(index, plain, chosen))
-        .collect();
-    candidates.sort_by_key(|candidate| Reverse(candidate.saved_a_kib()));
-    for Candidate { index, lowered, .. } in candidates {
-        let before = std::mem::replace(&mut chosen[index], lowered);
-        let faster = plan(chosen.clone());
-        if fits(&faster, options) {
-            program = faster;
+    let mut layers: Vec<Layer> = plain.iter().zip(&chosen).map(Layer::of).collect();
+    while let Some((index, candidate)) = best(&layers) {
+        let candidate = layers[index].forms.remove(candidate);
+        let before = std::mem::replace(&mut chosen[index], candidate.lowered);
+        if fits(&plan(chosen.clone()), options) {
+            layers[index].instructions = candidate.instructions;
+            layers[index].constant_bytes = chosen[index].call.constant_bytes();
         } else {
             chosen[index] = before;
+            let does_not_fit = format!("{} does not fit the board", candidate.form.name());
+            layers[index].struck_out.add(&does_not_fit);
         }
     }
-    program
+    for (lowered, layer) in chosen.iter_mut().zip(&layers) {
+        lowered.choice.add(&layer.struck_out.why);
+    }
+    plan(chosen)
 }
 
 fn fits(program: &Program, options: &Options) -> bool {
@@ -49,68 +58,163 @@ fn fits(program: &Program, options: &Options) -> bool {
         && options.ram_bytes.is_none_or(|bytes| program.arena_bytes <= bytes)
 }
 
-/// A layer in Winograd form.
-struct Candidate {
-    /// Among the steps.
-    index: usize,
-    lowered: Lowered,
-    saved_instructions: u64,
-    more_bytes: u64,
+/// The layer and the form of it that save the most instructions a byte.
+fn best(layers: &[Layer]) -> Option<(usize, usize)> {
+    let of_layer = |(index, layer): (usize, &Layer)| {
+        let forms = layer.forms.iter().enumerate();
+        let faster = forms.filter(|(_, form)| form.instructions < layer.instructions);
+        faster.map(|(form, candidate)| (layer.saved_a_kib(candidate), (index, form))).max()
+    };
+    layers.iter().enumerate().filter_map(of_layer).max().map(|(_, best)| best)
 }
 
-impl Candidate {
-    /// The Winograd form of `plain`; `None` where there is none that is exact, or it saves nothing.
-    fn of(index: usize, plain: &Lowered, chosen: &Lowered) -> Option<Self> {
-        let Call::Conv2d { input, window, pool, input_zero_point, weights, bias, requantize } =
-            &plain.call
-        else {
-            return None;
+/// A Winograd form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// F(2x2, 3x3).
+    Two,
+    /// F(4x4, 3x3).
+    Four,
+}
+
+impl Form {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Two => "F(2x2,3x3)",
+            Self::Four => "F(4x4,3x3)",
+        }
+    }
+
+    fn layout(self) -> PackedLayout {
+        match self {
+            Self::Two => PackedLayout::Winograd,
+            Self::Four => PackedLayout::Winograd4,
+        }
+    }
+
+    fn exists(self, window: &Window, pool: &Window) -> bool {
+        match self {
+            Self::Two => winograd_kernel_exists(window, pool),
+            Self::Four => winograd4_kernel_exists(window, pool),
+        }
+    }
+
+    /// Accumulators must be smaller than 2 to this power.
+    fn bits(self) -> u32 {
+        match self {
+            Self::Two => 29,
+            Self::Four => 25,
+        }
+    }
+
+    fn pack(self, weights: &[i8], bias: &[i32], ic: usize) -> Option<Vec<i32>> {
+        match self {
+            Self::Two => pack_winograd(weights, ic),
+            Self::Four => pack_winograd4(weights, bias, ic),
+        }
+    }
+
+    fn instructions(self, input: Shape, window: &Window, pool: &Window, oc: usize) -> Option<u64> {
+        match self {
+            Self::Two => cost::winograd(input, window, pool, oc),
+            Self::Four => cost::winograd4(input, window, oc),
+        }
+    }
+
+    fn scratch_bytes(self, input: Shape) -> usize {
+        match self {
+            Self::Two => winograd_scratch_bytes(input),
+            Self::Four => winograd4_scratch_bytes(input),
+        }
+    }
+}
+
+/// A layer, what it costs now, and what else it may become.
+struct Layer {
+    instructions: u64,
+    constant_bytes: usize,
+    forms: Vec<Candidate>,
+    /// Why other forms are none.
+    struck_out: Choice,
+}
+
+/// A layer in a Winograd form.
+struct Candidate {
+    form: Form,
+    lowered: Lowered,
+    instructions: u64,
+}
+
+impl Layer {
+    /// The forms of `plain` that are exact, and what `chosen` costs.
+    fn of((plain, chosen): (&Lowered, &Lowered)) -> Self {
+        let constant_bytes = chosen.call.constant_bytes();
+        let mut struck_out = Choice::default();
+        let none = Self {
+            instructions: 0,
+            constant_bytes,
+            forms: Vec::new(),
+            struck_out: Choice::default(),
         };
+        let Call::Conv2d { input, window, pool, bias, .. } = &plain.call else { return none };
         let shallow =
             matches!(chosen.call, Call::PackedConv2d { layout: PackedLayout::Shallow, .. });
-        if shallow || !winograd_kernel_exists(window, pool) || !ordinary(*input, pool, bias.len()) {
-            return None;
+        if shallow || !ordinary(*input, pool, bias.len()) {
+            return none;
         }
-        let direct = plain.macs.saturating_mul(13) / 16; // the deep kernel's: 13 for 16 multiplications
-        let saved = direct.checked_sub(instructions(*input, window, pool, bias.len())?)?;
-        let call = Call::PackedConv2d {
-            layout: PackedLayout::Winograd,
-            input: *input,
-            window: *window,
-            pool: *pool,
-            input_zero_point: *input_zero_point,
-            weights: pack_winograd(weights, input.c)?,
-            bias: bias.clone(),
-            requantize: requantize.clone(),
-        };
-        let more = call.constant_bytes().saturating_sub(chosen.call.constant_bytes());
-        let scratch_bytes = winograd_scratch_bytes(*input);
-        let lowered = Lowered { call, scratch_bytes, ..plain.clone() };
-        Some(Self { index, lowered, saved_instructions: saved, more_bytes: more as u64 })
+        let forms = [Form::Two, Form::Four].into_iter();
+        let forms = forms.filter_map(|form| candidate(form, plain, &mut struck_out)).collect();
+        let instructions = cost::deep(*input, window, pool, bias.len()).unwrap_or(u64::MAX);
+        Self { instructions, constant_bytes, forms, struck_out }
     }
 
-    fn saved_a_kib(&self) -> u64 {
-        self.saved_instructions.saturating_mul(1 << 10) / self.more_bytes.max(1)
+    fn saved_a_kib(&self, candidate: &Candidate) -> u64 {
+        let saved = self.instructions.saturating_sub(candidate.instructions);
+        let more = candidate.lowered.call.constant_bytes().saturating_sub(self.constant_bytes);
+        saved.saturating_mul(1 << 10) / more.max(1) as u64
     }
 }
 
-/// Sizes whose products the kernel trusts; it does nothing beyond them.
+/// `plain` in a Winograd form; `None`, and a remark in `choice`, where there is none that is exact.
+fn candidate(form: Form, plain: &Lowered, choice: &mut Choice) -> Option<Candidate> {
+    let Call::Conv2d { input, window, pool, input_zero_point, weights, bias, requantize } =
+        &plain.call
+    else {
+        return None;
+    };
+    if !form.exists(window, pool) {
+        return None;
+    }
+    let filters = weights.chunks((window.taps() * input.c).max(1)).zip(bias);
+    let largest = filters.map(|(filter, bias)| largest_accumulator(filter, *bias)).max()?;
+    let bits = (largest.max(1) as f64).log2();
+    let Some(packed) = form.pack(weights, bias, input.c) else {
+        choice.add(&format!("an accumulator may reach 2^{bits:.1}: {} is not exact", form.name()));
+        return None;
+    };
+    let instructions = form.instructions(*input, window, pool, bias.len())?;
+    let call = Call::PackedConv2d {
+        layout: form.layout(),
+        input: *input,
+        window: *window,
+        pool: *pool,
+        input_zero_point: *input_zero_point,
+        weights: packed,
+        bias: bias.clone(),
+        requantize: requantize.clone(),
+    };
+    let why = format!(
+        "{}: accumulators stay below 2^{bits:.1}, exact up to 2^{}; {} B of weights fit",
+        form.name(),
+        form.bits(),
+        thousands(4 * call.packed_weights().len())
+    );
+    let scratch_bytes = form.scratch_bytes(*input);
+    let lowered = Lowered { call, scratch_bytes, choice: Choice { why }, ..plain.clone() };
+    Some(Candidate { form, lowered, instructions })
+}
+
+/// Sizes whose products the kernels trust; they do nothing beyond them.
 fn ordinary(input: Shape, pool: &Window, oc: usize) -> bool {
     pool.stride.iter().all(|stride| *stride <= 64) && input.c.max(oc) <= 1 << 15
-}
-
-/// Instructions of the Winograd form: the counts in the heads of its loops in `thumbnet_kernels`. Requantization
-/// is left out, as it is in what this is compared with.
-fn instructions(input: Shape, window: &Window, pool: &Window, oc: usize) -> Option<u64> {
-    let [h, w] = window.positions(input.h, input.w)?;
-    let [h, w] = match pool.kernel {
-        [1, 1] => [h.div_ceil(2), w.div_ceil(2)],
-        _ => pool.positions(h, w)?,
-    };
-    let tiles = (h as u64).checked_mul(w as u64)?;
-    let multiply = 16 * (18 + 47 * input.c.div_ceil(8) as u64) + 8 * 56 + 90;
-    let transform = 360 * input.c.div_ceil(4) as u64;
-    let pairs = oc.div_ceil(2) as u64;
-    let products = tiles.div_ceil(4).checked_mul(pairs)?.checked_mul(multiply)?;
-    products.checked_add(tiles.checked_mul(transform)?)
 }

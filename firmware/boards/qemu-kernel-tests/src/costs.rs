@@ -38,8 +38,20 @@ pub fn of_the_seed_cnn() {
     let case = layer(5, Shape::new(32, 32, 16), 16, same, Window::UNIT);
     convolution(&mut timer, "conv 3x3 16->16 @32x32", &case, Kind::Deep);
     convolution(&mut timer, "conv 3x3 16->16 @32x32, Winograd", &case, Kind::Winograd);
-    depthwise(&mut timer, "depthwise 3x3 48x48x8", Shape::new(48, 48, 8), same);
+    let tiles =
+        convolution(&mut timer, "conv 3x3 16->16 @32x32, 4x4 tiles", &case, Kind::Winograd4);
+    assert!(tiles <= 1_300_000, "16 channels in Winograd form with large tiles cost {tiles}");
+    let case = layer(5, Shape::new(16, 16, 32), 32, same, Window::UNIT);
+    convolution(&mut timer, "conv 3x3 32->32 @16x16, 4x4 tiles", &case, Kind::Winograd4);
+    let case = layer(5, Shape::new(8, 8, 64), 64, same, Window::UNIT);
+    convolution(&mut timer, "conv 3x3 64->64 @8x8", &case, Kind::Deep);
+    convolution(&mut timer, "conv 3x3 64->64 @8x8, 4x4 tiles", &case, Kind::Winograd4);
     let half = Window { stride: [2, 2], ..same };
+    let case = layer(6, Shape::new(32, 32, 16), 32, half, Window::UNIT);
+    convolution(&mut timer, "conv 3x3 16->32 @32x32, stride 2", &case, Kind::Deep);
+    let case = layer(6, Shape::new(16, 16, 32), 64, half, Window::UNIT);
+    convolution(&mut timer, "conv 3x3 32->64 @16x16, stride 2", &case, Kind::Deep);
+    depthwise(&mut timer, "depthwise 3x3 48x48x8", Shape::new(48, 48, 8), same);
     depthwise(&mut timer, "depthwise 3x3 48x48x16, stride 2", Shape::new(48, 48, 16), half);
     depthwise(&mut timer, "depthwise 3x3 6x6x128", Shape::new(6, 6, 128), same);
     depthwise(&mut timer, "depthwise 3x3 25x5x64", Shape::new(25, 5, 64), same);
@@ -56,12 +68,13 @@ pub fn of_the_seed_cnn() {
 /// A layer as a trained network has it: a ReLU is the saturation at the zero point.
 fn layer(seed: u64, input: Shape, oc: usize, window: Window, pool: Window) -> Convolution {
     let case = Convolution::new(seed, input, oc, window, pool);
-    Convolution { clamp: [-128, 127], output_zero_point: -128, ..case }
+    let bias = case.bias.iter().map(|bias| bias % (1 << 20)).collect();
+    Convolution { clamp: [-128, 127], output_zero_point: -128, bias, ..case }
 }
 
 fn convolution(timer: &mut Timer, name: &str, case: &Convolution, kind: Kind) -> u32 {
     let weights = case.pack(kind);
-    let layer = case.packed(&weights);
+    let layer = case.packed(&weights, case.fixed());
     let bytes = case.scratch_bytes(kind);
     let mut scratch = vec![[0_i8; 8]; bytes / 8];
     let mut output = vec![0; layer.output.len()];
@@ -69,8 +82,18 @@ fn convolution(timer: &mut Timer, name: &str, case: &Convolution, kind: Kind) ->
     let cost = timer.measure(|| {
         kind.run::<Native>(&layer, &codes, scratch.as_flattened_mut(), result);
     });
-    assert!(output == case.plain(), "{name} differs");
-    hprintln!("{}: {} instructions, {} bytes of scratch", name, cost, bytes);
+    assert!(output == case.plain(case.fixed()), "{name} differs");
+    let macs = case.output().len() * case.window.taps() * case.input.c * case.pool.taps();
+    let hundredths = u64::from(cost) * 100 / macs as u64;
+    let (whole, part) = (hundredths / 100, hundredths % 100);
+    hprintln!(
+        "{}: {} instructions, {}.{:02} a MAC, {} bytes of scratch",
+        name,
+        cost,
+        whole,
+        part,
+        bytes
+    );
     cost
 }
 

@@ -45,10 +45,14 @@ fn main() -> ! {
     instructions::match_their_models();
     instructions::fpu_matches_its_model();
     hprintln!("instructions match their models");
-    for kind in [Kind::Deep, Kind::Shallow, Kind::Winograd] {
+    for kind in Kind::ALL {
         for seed in 0..150 {
             let case = Convolution::random(seed, kind);
-            assert!(case.run::<Native>(kind) == case.plain(), "{kind:?} {seed}: {case:?}");
+            let (fixed, float) = (case.fixed(), case.float());
+            let fixed_matches = case.run::<Native>(kind, fixed) == case.plain(fixed);
+            assert!(fixed_matches, "{kind:?} {seed}: {case:?}");
+            let float_matches = case.run::<Native>(kind, float) == case.plain(float);
+            assert!(float_matches, "{kind:?} {seed}, in f32: {case:?}");
         }
         hprintln!("{:?} convolutions match", kind);
     }

@@ -14,6 +14,8 @@ mod instructions;
 pub mod model;
 mod planes;
 mod shallow_tile;
+mod winograd4_inputs;
+mod winograd4_outputs;
 mod winograd_inputs;
 mod winograd_outputs;
 mod winograd_tile;
@@ -28,6 +30,10 @@ pub use instructions::{smlad, smmlar, ssat8, sxtb16, sxtb16_ror8};
 pub(crate) use planes::{CHANNELS as PLANES, Rows as PlaneRows, planes, set_halfword};
 pub(crate) use shallow_tile::{PAIRS, ShallowTile, Sums as ShallowSums, Taps, shallow_tile};
 pub(crate) use winograd_inputs::winograd_inputs;
-pub(crate) use winograd_outputs::winograd_outputs;
-pub(crate) use winograd_tile::{Products as WinogradProducts, winograd_tile};
-pub(crate) use words::{chunks_mut, halfwords_mut, taps_mut, words_mut};
+pub(crate) use winograd_outputs::{Products as WinogradProducts, winograd_outputs};
+pub(crate) use winograd_tile::winograd_tile;
+pub(crate) use winograd4_inputs::{LOW_BIAS, Pixels, winograd4_inputs};
+pub(crate) use winograd4_outputs::{
+    Constants as Winograd4Constants, Places, Products as Winograd4Products, winograd4_outputs,
+};
+pub(crate) use words::{bytes_of_chunks, chunks_mut, halfwords_mut, taps_mut, words_mut};

@@ -1,6 +1,9 @@
 //! From the products of a convolution in Winograd form to its sums.
 
-use super::WinogradProducts as Products;
+use super::Chunk;
+
+/// Sums over the input channels: for each of 16 elements, of channel a at four tiles, then of channel b.
+pub(crate) type Products = [Chunk; 32];
 
 /// Sums of eight channels at the output pixels of four tiles.
 pub(crate) type Sums<const PIXELS: usize> = [[[i32; 8]; PIXELS]; 4];

@@ -30,3 +30,10 @@ pub(crate) fn words_mut(bytes: &mut [i8]) -> &mut [u32] {
     let (_, words, _) = unsafe { bytes.align_to_mut::<u32>() };
     words
 }
+
+/// The bytes of `chunks`.
+pub(crate) fn bytes_of_chunks(chunks: &mut [Chunk]) -> &mut [i8] {
+    // SAFETY: every bit pattern is valid in both types.
+    let (_, bytes, _) = unsafe { chunks.align_to_mut::<i8>() };
+    bytes
+}

@@ -11,7 +11,8 @@
 //! Summed over the inputs, the lanes give `S_a + 256 * S_b`; the sign-extended low bytes give `S_a`; so
 //! `S_b = (mix - S_a) >> 8`. That is exact, even where the mixed sum wraps at 2^32, if `|S_b| < 2^23`.
 //!
-//! The Winograd form has transformed weights instead, of 16 bits each: faster, for 3.6 times the flash.
+//! The Winograd forms have transformed weights instead, of 16 bits each: faster, for 3.6 times the flash with tiles
+//! of 2 x 2 outputs and 8 times with 4 x 4.
 //!
 //! Which taps share a word and how words follow each other is the layout of each kernel, told where its
 //! descriptor is. Every layout is defined twice, by a packer for the host (feature `pack`) and by an
@@ -21,6 +22,7 @@ mod conv2d;
 mod deep_conv2d;
 mod dense;
 mod shallow_conv2d;
+mod winograd4_conv2d;
 mod winograd_conv2d;
 
 pub use conv2d::PackedConv2d;
@@ -42,6 +44,10 @@ pub use shallow_conv2d::{shallow_conv2d, shallow_kernel_exists, shallow_scratch_
 pub use winograd_conv2d::pack_winograd;
 pub(crate) use winograd_conv2d::{channel_pairs as winograd_channel_pairs, fits as winograd_fits};
 pub use winograd_conv2d::{winograd_conv2d, winograd_kernel_exists, winograd_scratch_bytes};
+pub(crate) use winograd4_conv2d::{fits as winograd4_fits, shared_bytes as winograd4_shared_bytes};
+#[cfg(feature = "pack")]
+pub use winograd4_conv2d::{largest_accumulator, pack_winograd4};
+pub use winograd4_conv2d::{winograd4_kernel_exists, winograd4_scratch_bytes};
 
 /// Where a weight stands in a packed layout: index of the word, and lane 0 or 1 in it. Channels 2n are a
 /// and channels 2n + 1 are b of the same lane.

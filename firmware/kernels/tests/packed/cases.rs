@@ -10,11 +10,14 @@ use thumbnet_kernels::geometry::{Padding, Shape, Window};
 use thumbnet_kernels::map::{Map, map};
 use thumbnet_kernels::packed::{
     PackedConv2d, PackedDense, deep_kernel_exists, deep_scratch_bytes, pack_deep, pack_dense,
-    pack_shallow, pack_winograd, shallow_kernel_exists, shallow_scratch_bytes,
-    winograd_kernel_exists, winograd_scratch_bytes,
+    pack_shallow, pack_winograd, pack_winograd4, shallow_kernel_exists, shallow_scratch_bytes,
+    winograd_kernel_exists, winograd_scratch_bytes, winograd4_kernel_exists,
+    winograd4_scratch_bytes,
 };
 use thumbnet_kernels::portable::{Conv2d, Dense, DepthwiseConv2d, conv2d, dense, depthwise_conv2d};
 use thumbnet_kernels::requantize::{FixedPoint, Float, Requantize};
+
+const TWO_TO_32: f32 = 4_294_967_296.0;
 
 /// A map that holds `codes`.
 pub fn cells(codes: &[i8]) -> Vec<Cell<i8>> {
@@ -27,13 +30,17 @@ pub enum Kind {
     Deep,
     Shallow,
     Winograd,
+    Winograd4,
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Deep, Self::Shallow, Self::Winograd, Self::Winograd4];
+
     /// Runs a backend's kernel.
     pub fn run<B: Backend>(
         self,
-        layer: &PackedConv2d<'_, FixedPoint<'_>>,
+        layer: &PackedConv2d<'_, impl Requantize>,
         input: &Map,
         scratch: &mut [i8],
         output: &Map,
@@ -42,6 +49,7 @@ impl Kind {
             Self::Deep => B::deep_conv2d(layer, input, scratch, output),
             Self::Shallow => B::shallow_conv2d(layer, input, scratch, output),
             Self::Winograd => B::winograd_conv2d(layer, input, scratch, output),
+            Self::Winograd4 => B::winograd4_conv2d(layer, input, scratch, output),
         }
     }
 }
@@ -57,6 +65,8 @@ pub struct Convolution {
     pub weights: Vec<i8>,
     pub bias: Vec<i32>,
     pub multipliers: Vec<i32>,
+    /// The factors of the other form of requantization.
+    pub factors: Vec<f32>,
     pub output_zero_point: i8,
     pub clamp: [i8; 2],
     pub codes: Vec<i8>,
@@ -68,6 +78,8 @@ impl Convolution {
         let mut random = Random::new(seed);
         let filter_len = window.taps() * input.c;
         let bound = (filter_len * 128 * 127) as u32;
+        let multipliers: Vec<i32> = (0..oc).map(|_| random.multiplier()).collect();
+        let limits = [random.code().min(0), random.code().max(0)];
         Self {
             input,
             oc,
@@ -76,9 +88,11 @@ impl Convolution {
             zero_point: random.code(),
             weights: random.weights(oc * filter_len),
             bias: (0..oc).map(|_| random.bias(bound)).collect(),
-            multipliers: (0..oc).map(|_| random.multiplier()).collect(),
+            factors: multipliers.iter().map(|multiplier| *multiplier as f32 / TWO_TO_32).collect(),
+            multipliers,
             output_zero_point: random.code(),
-            clamp: [random.code().min(0), random.code().max(0)],
+            // Half of the layers have no clamp of their own.
+            clamp: if seed.is_multiple_of(2) { [i8::MIN, i8::MAX] } else { limits },
             codes: (0..input.len()).map(|_| random.code()).collect(),
         }
     }
@@ -93,7 +107,7 @@ impl Convolution {
                 Kind::Deep => {
                     ([1 + random.below(4), 1 + random.below(5)], 1 + random.below(20), [1, 1])
                 }
-                Kind::Winograd => ([3, 3], 1 + random.below(20), [1, 1]),
+                Kind::Winograd | Kind::Winograd4 => ([3, 3], 1 + random.below(20), [1, 1]),
                 Kind::Shallow => {
                     let squares = [(2, 1), (3, 1), (3, 2), (5, 1), (3, 3), (3, 4), (7, 1), (5, 3)];
                     let (kernel, ic) = match squares.get(random.below(squares.len() + 1)) {
@@ -104,25 +118,33 @@ impl Convolution {
                 }
             };
             let stride = match kind {
-                Kind::Winograd => [1, 1],
+                Kind::Winograd | Kind::Winograd4 => [1, 1],
                 _ => [1 + random.below(3), 1 + random.below(2)],
             };
             let window =
                 Window { kernel, stride, dilation, padding: Padding { top, left, bottom, right } };
             let pool = match random.below(3) {
+                _ if kind == Kind::Winograd4 => Window::UNIT,
                 0 => Window::UNIT,
                 1 => Window::square(2, 1 + random.below(3)),
                 _ => Window { kernel: [1 + random.below(3), 2], ..Window::square(2, 2) },
             };
-            let input = Shape::new(1 + random.below(11), 1 + random.below(9), ic);
+            let size = if kind == Kind::Winograd4 { 19 } else { 9 };
+            let input = Shape::new(1 + random.below(11), 1 + random.below(size), ic);
             let exists = match kind {
                 Kind::Deep => deep_kernel_exists(&window, &pool),
                 Kind::Shallow => shallow_kernel_exists(&window, &pool, ic),
                 Kind::Winograd => winograd_kernel_exists(&window, &pool),
+                Kind::Winograd4 => winograd4_kernel_exists(&window, &pool),
             };
             let positions = window.positions(input.h, input.w);
             if exists && positions.and_then(|[h, w]| pool.positions(h, w)).is_some() {
-                return Self::new(seed, input, 1 + random.below(21), window, pool);
+                let mut case = Self::new(seed, input, 1 + random.below(21), window, pool);
+                if kind == Kind::Winograd4 {
+                    // Accumulators are to stay below 2^25.
+                    case.bias.iter_mut().for_each(|bias| *bias %= 1 << 20);
+                }
+                return case;
             }
         }
     }
@@ -133,17 +155,20 @@ impl Convolution {
         Shape::new(h, w, self.oc)
     }
 
-    fn requantize(&self) -> FixedPoint<'_> {
-        FixedPoint {
-            multipliers: &self.multipliers,
-            zero_point: self.output_zero_point,
-            min: self.clamp[0],
-            max: self.clamp[1],
-        }
+    /// Requantization in fixed point.
+    pub fn fixed(&self) -> FixedPoint<'_> {
+        let Self { multipliers, output_zero_point: zero_point, clamp: [min, max], .. } = self;
+        FixedPoint { multipliers, zero_point: *zero_point, min: *min, max: *max }
+    }
+
+    /// Requantization in f32.
+    pub fn float(&self) -> Float<'_> {
+        let Self { factors, output_zero_point: zero_point, clamp: [min, max], .. } = self;
+        Float { factors, zero_point: *zero_point, min: *min, max: *max }
     }
 
     /// The descriptor of the plain layer.
-    pub fn layer(&self) -> Conv2d<'_, FixedPoint<'_>> {
+    pub fn layer<R: Requantize>(&self, requantize: R) -> Conv2d<'_, R> {
         Conv2d {
             input: self.input,
             output: self.output(),
@@ -152,13 +177,13 @@ impl Convolution {
             input_zero_point: self.zero_point,
             weights: &self.weights,
             bias: &self.bias,
-            requantize: self.requantize(),
+            requantize,
         }
     }
 
     /// The output of the plain layer.
-    pub fn plain(&self) -> Vec<i8> {
-        let layer = self.layer();
+    pub fn plain(&self, requantize: impl Requantize) -> Vec<i8> {
+        let layer = self.layer(requantize);
         let mut output = vec![0x55; layer.output.len()];
         conv2d(&layer, &cells(&self.codes), map(&mut output));
         output
@@ -170,12 +195,17 @@ impl Convolution {
             Kind::Deep => pack_deep(&self.weights, &self.window, self.input.c),
             Kind::Shallow => pack_shallow(&self.weights, &self.window, self.input.c),
             Kind::Winograd => pack_winograd(&self.weights, self.input.c),
+            Kind::Winograd4 => pack_winograd4(&self.weights, &self.bias, self.input.c),
         }
         .expect("these weights mix")
     }
 
     /// The descriptor of the packed layer.
-    pub fn packed<'a>(&'a self, weights: &'a [i32]) -> PackedConv2d<'a, FixedPoint<'a>> {
+    pub fn packed<'a, R: Requantize>(
+        &'a self,
+        weights: &'a [i32],
+        requantize: R,
+    ) -> PackedConv2d<'a, R> {
         PackedConv2d {
             input: self.input,
             output: self.output(),
@@ -184,14 +214,14 @@ impl Convolution {
             input_zero_point: self.zero_point,
             weights,
             bias: &self.bias,
-            requantize: self.requantize(),
+            requantize,
         }
     }
 
     /// The output of a backend's packed layer, in scratch memory of just the right size.
-    pub fn run<B: Backend>(&self, kind: Kind) -> Vec<i8> {
+    pub fn run<B: Backend>(&self, kind: Kind, requantize: impl Requantize) -> Vec<i8> {
         let weights = self.pack(kind);
-        let layer = self.packed(&weights);
+        let layer = self.packed(&weights, requantize);
         let mut output = vec![0x55; layer.output.len()];
         let bytes = self.scratch_bytes(kind);
         // Words, so that it is aligned; dirty, because an arena is.
@@ -207,6 +237,7 @@ impl Convolution {
             Kind::Deep => deep_scratch_bytes(&self.window, &self.pool, self.input),
             Kind::Shallow => shallow_scratch_bytes(&self.window, self.input),
             Kind::Winograd => winograd_scratch_bytes(self.input),
+            Kind::Winograd4 => winograd4_scratch_bytes(self.input),
         }
     }
 }

@@ -10,13 +10,19 @@ mod overlap;
 use cases::{Convolution, Depthwise, FullyConnected, Kind, cells};
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
 use thumbnet_kernels::map::map;
-use thumbnet_kernels::packed::{pack_deep, pack_dense, pack_winograd};
+use thumbnet_kernels::packed::{pack_deep, pack_dense, pack_winograd, pack_winograd4};
+use thumbnet_kernels::requantize::Requantize;
 use thumbnet_kernels::{Armv7em, Portable};
 
 fn check(case: &Convolution, kind: Kind) {
-    let expected = case.plain();
-    assert_eq!(case.run::<Portable>(kind), expected, "portable, {kind:?}: {case:?}");
-    assert_eq!(case.run::<Armv7em>(kind), expected, "armv7em, {kind:?}: {case:?}");
+    check_form(case, kind, case.fixed());
+    check_form(case, kind, case.float());
+}
+
+fn check_form(case: &Convolution, kind: Kind, form: impl Requantize) {
+    let expected = case.plain(form);
+    assert_eq!(case.run::<Portable>(kind, form), expected, "portable, {kind:?}: {case:?}");
+    assert_eq!(case.run::<Armv7em>(kind, form), expected, "armv7em, {kind:?}: {case:?}");
 }
 
 fn check_dense(case: &FullyConnected) {
@@ -43,6 +49,81 @@ fn random_shallow_convolutions_match() {
 fn random_winograd_convolutions_match() {
     for seed in 0..400 {
         check(&Convolution::random(seed, Kind::Winograd), Kind::Winograd);
+    }
+}
+
+#[test]
+fn random_winograd4_convolutions_match() {
+    for seed in 0..400 {
+        check(&Convolution::random(seed, Kind::Winograd4), Kind::Winograd4);
+    }
+}
+
+#[test]
+fn winograd4_matches_at_every_size_and_tail() {
+    let padding = Padding { top: 1, left: 1, bottom: 1, right: 1 };
+    let same = Window { padding, ..Window::square(3, 1) };
+    let small = |seed, shape, oc, window| {
+        let mut case = Convolution::new(seed, shape, oc, window, Window::UNIT);
+        case.bias.iter_mut().for_each(|bias| *bias %= 1 << 20);
+        case
+    };
+    for size in 1..=18 {
+        check(&small(5, Shape::new(size, 19 - size, 5), 3, same), Kind::Winograd4);
+    }
+    for channels in 1..=17 {
+        let window = Window::square(3, 1);
+        check(&small(1, Shape::new(7, 10, channels), 4, window), Kind::Winograd4);
+        check(&small(2, Shape::new(7, 10, 8), channels, same), Kind::Winograd4);
+    }
+}
+
+#[test]
+fn the_largest_transformed_values_of_large_tiles_are_exact() {
+    // Signs as in the rows of the transformations make each of the 36 elements the largest in turn.
+    let rows = [
+        [4, 0, -5, 0, 1, 0],
+        [0, -4, -4, 1, 1, 0],
+        [0, 4, -4, -1, 1, 0],
+        [0, -2, -1, 2, 1, 0],
+        [0, 2, -1, -2, 1, 0],
+        [0, 4, 0, -5, 0, 1],
+    ];
+    for (down, across) in (0..36).map(|element| (element / 6, element % 6)) {
+        for [positive, negative] in [[127, -128], [-128, 127]] {
+            let shape = Shape::new(6, 6, 64);
+            let mut case = Convolution::new(8, shape, 2, Window::square(3, 1), Window::UNIT);
+            for (pixel, codes) in case.codes.chunks_mut(64).enumerate() {
+                let sign = rows[down][pixel / 6] * rows[across][pixel % 6];
+                codes.fill(if sign < 0 { negative } else { positive });
+            }
+            for (index, weight) in case.weights.iter_mut().enumerate() {
+                let tap = index / 64 % 9;
+                let odd = (tap / 3 == 1 && down % 2 == 0) != (tap % 3 == 1 && across % 2 == 0);
+                *weight = if odd != (index / 576 == 1) { 127 } else { -128 };
+            }
+            case.bias.fill(0);
+            case.multipliers.fill(50_000);
+            case.factors.fill(1e-5);
+            check(&case, Kind::Winograd4);
+        }
+    }
+}
+
+#[test]
+fn accumulators_just_below_two_to_the_25_are_exact() {
+    let window = Window::square(3, 1);
+    for (weight, code, sign) in [(127, 127, 1), (-127, 127, -1), (127, -128, -1), (-127, -128, 1)] {
+        // 9 * 224 * 127 * 128 = 32.8 M; the bias fills up to one below 2^25.
+        let mut case = Convolution::new(8, Shape::new(6, 6, 224), 1, window, Window::UNIT);
+        case.weights.fill(weight);
+        case.codes.fill(code);
+        case.bias.fill(sign * ((1 << 25) - 1 - 9 * 224 * 127 * 128));
+        case.multipliers.fill(16_000);
+        case.factors.fill(3.7e-6);
+        check(&case, Kind::Winograd4);
+        case.bias[0] += sign;
+        assert!(pack_winograd4(&case.weights, &case.bias, 224).is_none(), "2^25 is too much");
     }
 }
 
@@ -218,11 +299,12 @@ fn weights_that_are_not_exact_are_not_packed() {
 
 #[test]
 fn too_little_scratch_leaves_the_output_unwritten() {
-    for (kind, channels) in [(Kind::Deep, 9), (Kind::Shallow, 1), (Kind::Winograd, 9)] {
-        let input = Shape::new(6, 6, channels);
-        let case = Convolution::new(1, input, 3, Window::square(3, 1), Window::UNIT);
+    for kind in Kind::ALL {
+        let input = Shape::new(6, 6, if kind == Kind::Shallow { 1 } else { 9 });
+        let mut case = Convolution::new(1, input, 3, Window::square(3, 1), Window::UNIT);
+        case.bias.fill(0);
         let weights = case.pack(kind);
-        let layer = case.packed(&weights);
+        let layer = case.packed(&weights, case.fixed());
         let mut scratch = vec![0; case.scratch_bytes(kind) - 1];
         let mut output = vec![0x55; layer.output.len()];
         kind.run::<Portable>(&layer, &cells(&case.codes), &mut scratch, map(&mut output));

@@ -5,6 +5,7 @@ use crate::cases::{Convolution, Depthwise, Kind, Random, cells};
 use core::cell::Cell;
 use thumbnet_kernels::armv7em::{
     deep_conv2d_order, depthwise_conv2d_order, shallow_conv2d_order, winograd_conv2d_order,
+    winograd4_conv2d_order,
 };
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
 use thumbnet_kernels::map::Map;
@@ -79,7 +80,7 @@ fn packed(kind: Kind, order: impl Fn(&Window) -> Order) {
         let windows = [&case.window, &case.pool];
         let overlap = order(&case.pool).overlap(case.input, case.output(), windows);
         let weights = case.pack(kind);
-        let layer = case.packed(&weights);
+        let layer = case.packed(&weights, case.fixed());
         let run = |input: &Map, output: &Map, portable: bool| {
             let mut scratch = vec![[0x7e_i8; 8]; case.scratch_bytes(kind) / 8];
             let scratch = scratch.as_flattened_mut();
@@ -90,7 +91,7 @@ fn packed(kind: Kind, order: impl Fn(&Window) -> Order) {
         };
         let kernels: [Kernel<'_>; 2] = [&|i, o| run(i, o, true), &|i, o| run(i, o, false)];
         let overlap = overlap.expect("small maps have one");
-        count.check(&case, (&case.codes, &case.plain()), (overlap, case.oc), kernels);
+        count.check(&case, (&case.codes, &case.plain(case.fixed())), (overlap, case.oc), kernels);
     }
     count.assert_tight();
 }
@@ -111,6 +112,11 @@ fn winograd_convolutions_overlap() {
 }
 
 #[test]
+fn winograd4_convolutions_overlap() {
+    packed(Kind::Winograd4, |_| winograd4_conv2d_order());
+}
+
+#[test]
 fn plain_convolutions_overlap() {
     let mut count = Count::default();
     for seed in 0..600 {
@@ -123,7 +129,7 @@ fn plain_convolutions_overlap() {
         let windows = [&case.window, &case.pool];
         let overlap = conv2d_order(case.oc).overlap(case.input, case.output(), windows);
         let run = |input: &Map, output: &Map, portable: bool| {
-            let layer = case.layer();
+            let layer = case.layer(case.fixed());
             match portable {
                 true => Portable::conv2d(&layer, input, output),
                 false => Armv7em::conv2d(&layer, input, output),
@@ -131,7 +137,7 @@ fn plain_convolutions_overlap() {
         };
         let kernels: [Kernel<'_>; 2] = [&|i, o| run(i, o, true), &|i, o| run(i, o, false)];
         let overlap = overlap.expect("small maps have one");
-        count.check(&case, (&case.codes, &case.plain()), (overlap, case.oc), kernels);
+        count.check(&case, (&case.codes, &case.plain(case.fixed())), (overlap, case.oc), kernels);
     }
     count.assert_tight();
 }

@@ -9,6 +9,7 @@ use crate::call::Call;
 use crate::error::CompileError;
 use crate::fuse::Group;
 use crate::names;
+use crate::program::Choice;
 use thumbnet_graph::{Int8Graph, Int8Weights, Node, Op, Quantization, Shape, TensorId};
 
 pub(crate) use conv2d::{Kernel, kernel_of};
@@ -20,6 +21,8 @@ pub(crate) struct Lowered {
     pub name: String,
     /// The kernel call.
     pub call: Call,
+    /// Why it is this kernel's.
+    pub choice: Choice,
     /// Tensors it reads.
     pub inputs: Vec<TensorId>,
     /// The tensor it makes.
@@ -91,6 +94,7 @@ pub(crate) fn lower(graph: &Int8Graph, group: &Group) -> Result<Lowered, Compile
     Ok(Lowered {
         name: graph.nodes[group.tail].name.clone(),
         call,
+        choice: Choice::default(),
         inputs: head.inputs.clone(),
         output: site.output(),
         macs,

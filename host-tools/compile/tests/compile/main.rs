@@ -6,3 +6,4 @@ mod refusals;
 mod samples;
 mod scratch;
 mod steps;
+mod winograd;
