@@ -12,9 +12,9 @@ pub use networks::{dense, one_layer};
 pub use program::{Outcome, program};
 
 use std::path::{Path, PathBuf};
-
-/// The instruction set of the reference board.
-const TARGET: &str = "thumbv7em-none-eabihf";
+use thumbnet_compile::Board;
+use thumbnet_simulate::{boards, qemu};
+use thumbnet_toolchain::{TARGETS, cargo_for_target};
 
 /// The root of the repository.
 pub fn root() -> PathBuf {
@@ -26,9 +26,19 @@ pub fn root() -> PathBuf {
 pub fn is_equipped() -> bool {
     let missing = thumbnet_toolchain::qemu()
         .err()
-        .or_else(|| thumbnet_toolchain::cargo_for_target(TARGET).err());
+        .or_else(|| TARGETS.iter().find_map(|target| cargo_for_target(target).err()));
     if let Some(missing) = &missing {
         println!("skipped: {missing}");
     }
     missing.is_none()
+}
+
+/// The boards that are emulated.
+pub fn emulated_boards() -> Vec<Board> {
+    qemu::all_boards().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The board where none is named.
+pub fn reference_board() -> Board {
+    boards::load(qemu::BOARD).unwrap_or_else(|error| panic!("{error}"))
 }

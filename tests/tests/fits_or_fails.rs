@@ -10,8 +10,7 @@ use thumbnet_simulate::{SimulateError, boards};
 const BOARD: &str = "nucleo-f446re";
 
 fn board() -> Board {
-    let folder = boards::folder().expect("the boards are in the repository").join(BOARD);
-    Board::load(&folder).unwrap_or_else(|error| panic!("{error}"))
+    boards::load(BOARD).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn program(graph: &Int8Graph, board: &Board) -> Program {
@@ -108,5 +107,5 @@ fn a_model_one_byte_too_large_fails_the_boards_build() {
 fn build(graph: &Int8Graph, folder: &Path) -> Result<(), SimulateError> {
     let model = folder.join("too-large.onnx");
     std::fs::write(&model, onnx::write(graph, Form::QLinear)).expect("the folder is writable");
-    boards::build(BOARD, &model).map(|_| ())
+    boards::build(&board(), &model).map(|_| ())
 }

@@ -1,7 +1,8 @@
 //! The image with nothing but the network has no symbol of panic, bounds-check or allocation code.
 
-use parity::{is_equipped, models};
-use thumbnet_simulate::{elf, qemu};
+use parity::{ModelFile, emulated_boards, is_equipped, models, reference_board};
+use thumbnet_compile::Board;
+use thumbnet_simulate::{boards, elf, qemu};
 
 #[test]
 fn the_bare_image_has_neither_panics_nor_allocations() {
@@ -9,14 +10,20 @@ fn the_bare_image_has_neither_panics_nor_allocations() {
         return;
     }
     let folder = tempfile::tempdir().expect("there is a folder for temporary files");
-    for model in models(folder.path()) {
-        let image = qemu::build_bare(&model.path).unwrap_or_else(|error| panic!("{error}"));
-        let image = elf::Image::read(&image).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(image.forbidden_symbols(), [""; 0], "{}", model.name);
-        // An image that is empty would pass too: the weights must be in it.
-        let onnx = std::fs::metadata(&model.path).expect("the model is there").len();
-        assert!(image.sizes().flash_bytes() > onnx / 2, "{}: {:?}", model.name, image.sizes());
+    for board in emulated_boards() {
+        for model in models(folder.path()) {
+            cannot_panic(&board, &model);
+        }
     }
+}
+
+fn cannot_panic(board: &Board, model: &ModelFile) {
+    let image = qemu::build_bare(board, &model.path).unwrap_or_else(|error| panic!("{error}"));
+    let image = elf::Image::read(&image).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(image.forbidden_symbols(), [""; 0], "{} on {}", model.name, board.name);
+    // An image that is empty would pass too: the weights must be in it.
+    let onnx = std::fs::metadata(&model.path).expect("the model is there").len();
+    assert!(image.sizes().flash_bytes() > onnx / 2, "{}: {:?}", model.name, image.sizes());
 }
 
 /// The console may panic, so that its image shows that the check finds what it looks for.
@@ -27,7 +34,8 @@ fn the_check_finds_panics_where_there_are_some() {
     }
     let folder = tempfile::tempdir().expect("there is a folder for temporary files");
     let model = parity::small().write_to(folder.path());
-    let image = qemu::build(&model.path).unwrap_or_else(|error| panic!("{error}"));
+    let board = reference_board();
+    let image = boards::build(&board, &model.path).unwrap_or_else(|error| panic!("{error}"));
     let image = elf::Image::read(&image).unwrap_or_else(|error| panic!("{error}"));
     assert_ne!(image.forbidden_symbols(), [""; 0]);
 }

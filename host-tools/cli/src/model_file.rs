@@ -6,9 +6,6 @@ use thumbnet_compile::{Board, Options, Program, compile_file};
 use thumbnet_data::{Fit, InputSpec};
 use thumbnet_graph::Preprocessing;
 
-/// The board that the emulator is.
-pub(crate) const REFERENCE_BOARD: &str = "qemu-mps2-an386";
-
 /// Compiles the ONNX file for a board, or with plain kernels for any core.
 pub(crate) fn load(file: &Path, board: Option<&Board>) -> anyhow::Result<Program> {
     let options = board.map_or_else(Options::default, Board::options);

@@ -2,9 +2,9 @@
 
 use anyhow::Context;
 use std::path::Path;
-use thumbnet_compile::Program;
+use thumbnet_compile::{Board, Program};
 use thumbnet_simulate::desktop::Simulator;
-use thumbnet_simulate::{crc32_of_map, qemu};
+use thumbnet_simulate::{boards, crc32_of_map, qemu};
 
 /// The real firmware in the emulator, checked against the desktop.
 pub(crate) struct Firmware<'p> {
@@ -24,10 +24,10 @@ pub(crate) struct Inference {
 }
 
 impl<'p> Firmware<'p> {
-    /// Builds the firmware with the model and boots it.
-    pub(crate) fn boot(file: &Path, program: &'p Program) -> anyhow::Result<Self> {
-        let image = qemu::build(file)?;
-        let emulator = qemu::Emulator::start(&image)?;
+    /// Builds the firmware of `board` with the model and boots it.
+    pub(crate) fn boot(board: &Board, file: &Path, program: &'p Program) -> anyhow::Result<Self> {
+        let image = boards::build(board, file)?;
+        let emulator = qemu::Emulator::start(board, &image)?;
         Ok(Self { program, emulator, desktop: <Simulator>::new(program) })
     }
 

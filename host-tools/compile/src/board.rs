@@ -23,6 +23,8 @@ pub struct Board {
     pub dir: PathBuf,
     /// The chip as probe-rs names it; `None` for an emulator.
     pub chip: Option<String>,
+    /// The machine as QEMU names it; `None` for a board that is not emulated.
+    pub machine: Option<String>,
     /// The ONNX file that it is built with unless THUMBNET_MODEL names another.
     pub model: Option<PathBuf>,
     /// The Rust target triple of `.cargo/config.toml`; `None` if that names none.
@@ -64,6 +66,7 @@ struct Metadata {
 #[serde(deny_unknown_fields)]
 struct Settings {
     chip: Option<String>,
+    machine: Option<String>,
     model: Option<PathBuf>,
     optimize: Option<Optimize>,
     stack_bytes: Option<usize>,
@@ -85,8 +88,8 @@ struct Build {
 impl Board {
     /// Reads the board in folder `dir` from its Cargo.toml and memory.x.
     ///
-    /// `[package.metadata.thumbnet]` must be there; its keys are `chip`, `model` (relative to `dir`),
-    /// `optimize` (`speed`, `balanced` or `size`; balanced if missing), `stack_bytes` (8 KiB), `data_bytes` (0)
+    /// `[package.metadata.thumbnet]` must be there; its keys are `chip`, `machine`, `model` (relative to
+    /// `dir`), `optimize` (`speed`, `balanced` or `size`; balanced if missing), `stack_bytes` (8 KiB), `data_bytes` (0)
     /// and `code_bytes` (64 KiB).
     ///
     /// # Errors
@@ -111,6 +114,7 @@ impl Board {
             name,
             dir: dir.into(),
             chip: settings.chip,
+            machine: settings.machine,
             model: settings.model.map(|model| dir.join(model)),
             target: target(&dir.join(".cargo/config.toml"))?,
             optimize: settings.optimize.unwrap_or_default(),
@@ -175,7 +179,7 @@ const MEMORY_REMEDY: &str =
 fn manifest(path: &Path) -> Result<(String, Option<Settings>), CompileError> {
     let manifest: Manifest = toml::from_str(&read(path)?).map_err(|error| {
         let problem = error.message().to_owned();
-        board_error(path, problem, "the keys of [package.metadata.thumbnet] are chip, model, optimize, stack_bytes, data_bytes, code_bytes")
+        board_error(path, problem, "the keys of [package.metadata.thumbnet] are chip, machine, model, optimize, stack_bytes, data_bytes, code_bytes")
     })?;
     let package = manifest.package;
     let package = package.ok_or_else(|| {

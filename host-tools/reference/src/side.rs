@@ -8,7 +8,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use thumbnet_compile::{Options, Program, compile, digest};
 use thumbnet_graph::Int8Graph;
 use thumbnet_simulate::console::{Inference, Info};
-use thumbnet_simulate::{SimulateError, desktop, qemu};
+use thumbnet_simulate::{SimulateError, boards, desktop, qemu};
 
 /// A compiled network and what runs it.
 pub struct Side {
@@ -51,15 +51,21 @@ impl Side {
         Self::desktop(Build::Deployed, graph, Options::default())
     }
 
-    /// The firmware of the reference board with the model at `path`, in `emulators` emulators at a time (at least
+    /// The firmware of the emulated `board` with the model at `path`, in `emulators` emulators at a time (at least
     /// one).
     ///
     /// # Errors
     /// If the firmware cannot be built or started, or was not generated from this file.
-    pub fn firmware(path: &Path, model: &Model, emulators: usize) -> Result<Self, ReferenceError> {
+    pub fn firmware(
+        board: &str,
+        path: &Path,
+        model: &Model,
+        emulators: usize,
+    ) -> Result<Self, ReferenceError> {
+        let board = boards::load(board)?;
         let side = Self::desktop(Build::Firmware, &model.graph, Options::default())?;
-        let image = qemu::build(path)?;
-        let started = (0..emulators.max(1)).map(|_| qemu::Emulator::start(&image));
+        let image = boards::build(&board, path)?;
+        let started = (0..emulators.max(1)).map(|_| qemu::Emulator::start(&board, &image));
         let started = started.collect::<Result<Vec<_>, _>>()?;
         let is_ours = |info: &Info| {
             let layers = side.program.steps.iter().map(|step| &step.name);

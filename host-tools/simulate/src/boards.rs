@@ -5,45 +5,60 @@ use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::Command;
+use thumbnet_compile::Board;
 
 /// In every folder of boards.
 const MANIFEST: &str = "Cargo.toml";
-/// All boards have a Cortex-M4F or better.
-const TARGET: &str = "thumbv7em-none-eabihf";
 /// Lines of the compiler's output in an error.
 const LAST_LINES: usize = 12;
 
-/// Builds the firmware of `board`, the name of a folder of `firmware/boards`, for the ONNX file `model` and returns
+/// Builds the firmware of `board` for the ONNX file `model` and returns
 /// its ELF image. Takes seconds; less if model and sources are as they were.
 ///
 /// # Errors
 /// [`SimulateError::Build`] with the compiler's words, above all if the model does not fit; others if the
 /// toolchain, the sources or the model are missing.
-pub fn build(board: &str, model: &Path) -> Result<PathBuf, SimulateError> {
-    build_binary(board, board, model)
+pub fn build(board: &Board, model: &Path) -> Result<PathBuf, SimulateError> {
+    build_binary(board, &board.name, model)
+}
+
+/// The board of this name: a folder of `firmware/boards`.
+///
+/// # Errors
+/// [`SimulateError::SourcesMissing`], or [`SimulateError::Board`] if there is no such board, or it is described
+/// wrongly.
+pub fn load(name: &str) -> Result<Board, SimulateError> {
+    Ok(Board::load(&folder()?.join(name))?)
 }
 
 /// Builds the executable `binary` of `board`.
 pub(crate) fn build_binary(
-    board: &str,
+    board: &Board,
     binary: &str,
     model: &Path,
 ) -> Result<PathBuf, SimulateError> {
     let model = fs::canonicalize(model).map_err(|source| file_error(model, source))?;
     let content = fs::read(&model).map_err(|source| file_error(&model, source))?;
-    let boards = folder()?;
-    let target = target_folder(&boards);
-    let images = target.join("images");
+    let triple = board
+        .target
+        .as_deref()
+        .ok_or_else(|| SimulateError::NoTarget { board: board.name.clone() })?;
+    let target_folder = target_folder(&folder()?);
+    let images = target_folder.join("images");
     fs::create_dir_all(&images).map_err(|source| file_error(&images, source))?;
     // All models are built at the same place, one after the other, and their images kept apart.
     let lock = lock(&images.join("lock"))?;
-    let output = cargo_build(&boards.join(board), &target, &model, binary)?;
+    let mut cargo = cargo_build(&board.dir, triple, binary)?;
+    cargo.arg("--target-dir").arg(&target_folder).env("THUMBNET_MODEL", &model);
+    let output = cargo
+        .output()
+        .map_err(|source| SimulateError::Start { program: "cargo".to_owned(), source })?;
     if !output.status.success() {
         return Err(SimulateError::Build { model, reason: reason(&output.stderr) });
     }
-    let built = target.join(TARGET).join("release").join(binary);
-    let kept = images.join(format!("{board}-{binary}-{}.elf", fingerprint(&content)));
+    let built = target_folder.join(triple).join("release").join(binary);
+    let kept = images.join(format!("{}-{binary}-{}.elf", board.name, fingerprint(&content)));
     keep(&built, &kept)?;
     drop(lock);
     Ok(kept)
@@ -62,21 +77,13 @@ pub fn folder() -> Result<PathBuf, SimulateError> {
     found.ok_or(SimulateError::SourcesMissing { path: folder })
 }
 
-fn cargo_build(
-    board: &Path,
-    target: &Path,
-    model: &Path,
-    binary: &str,
-) -> Result<Output, SimulateError> {
-    let mut cargo = thumbnet_toolchain::cargo_for_target(TARGET)?;
+fn cargo_build(folder: &Path, target: &str, binary: &str) -> Result<Command, SimulateError> {
+    let mut cargo = thumbnet_toolchain::cargo_for_target(target)?;
     cargo
-        .args(["build", "--release", "--quiet", "--target", TARGET, "--bin", binary])
-        .arg("--target-dir")
-        .arg(target)
-        .current_dir(board)
-        .env("THUMBNET_MODEL", model)
+        .args(["build", "--release", "--quiet", "--target", target, "--bin", binary])
+        .current_dir(folder)
         .env("CARGO_TERM_COLOR", "never");
-    cargo.output().map_err(|source| SimulateError::Start { program: "cargo".to_owned(), source })
+    Ok(cargo)
 }
 
 /// Beside the desktop's target folder if that was moved, else the boards' own.

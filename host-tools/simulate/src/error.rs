@@ -12,6 +12,29 @@ pub enum SimulateError {
     #[error(transparent)]
     Toolchain(#[from] thumbnet_toolchain::Error),
 
+    /// The board is none, or described wrongly.
+    #[error(transparent)]
+    Board(#[from] thumbnet_compile::CompileError),
+
+    /// The board's cargo configuration names no target.
+    #[error(
+        "the board {board} is built for no target; write [build] target in its .cargo/config.toml"
+    )]
+    NoTarget {
+        /// Which board.
+        board: String,
+    },
+
+    /// The board cannot be emulated.
+    #[error(
+        "{board} has no emulator that counts instructions; take an emulated board (qemu-...), or flash this one \
+         and read the cycles in its log"
+    )]
+    NotEmulated {
+        /// Which board.
+        board: String,
+    },
+
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
     File {

@@ -1,13 +1,14 @@
 //! Runs compiled networks: on the desktop, in QEMU, over a serial line.
 //!
 //! ```no_run
-//! use thumbnet_simulate::qemu;
+//! use thumbnet_simulate::{boards, qemu};
 //!
 //! # fn main() -> Result<(), thumbnet_simulate::SimulateError> {
-//! let image = qemu::build("models/fashion/model.onnx".as_ref())?;
-//! let mut board = qemu::Emulator::start(&image)?;
-//! let input = vec![0; board.info().input_len()];
-//! let inference = board.infer(&input)?;
+//! let board = boards::load(qemu::BOARD)?;
+//! let image = boards::build(&board, "models/fashion/model.onnx".as_ref())?;
+//! let mut emulator = qemu::Emulator::start(&board, &image)?;
+//! let input = vec![0; emulator.info().input_len()];
+//! let inference = emulator.infer(&input)?;
 //! println!("{:?} in {} instructions", inference.logits, inference.cost);
 //! # Ok(())
 //! # }

@@ -15,13 +15,15 @@ pub enum Consent {
     AskOnly,
 }
 
-/// Makes sure that firmware for `target` can be built and emulated: installs the core library (by `wanted`, or
+/// Makes sure that firmware for `targets` can be built and emulated: installs the core libraries (by `wanted`, or
 /// by the first route that works) and QEMU if they are missing. Does nothing when nothing is missing.
 ///
 /// # Errors
 /// [`Error::Missing`] for the first part that is missing and may not or cannot be installed.
-pub fn install(target: &str, wanted: Option<Route>, consent: Consent) -> Result<(), Error> {
-    install_core(target, wanted, consent)?;
+pub fn install(targets: &[&str], wanted: Option<Route>, consent: Consent) -> Result<(), Error> {
+    for target in targets {
+        install_core(target, wanted, consent)?;
+    }
     install_qemu(consent)
 }
 

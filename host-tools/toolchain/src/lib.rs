@@ -17,3 +17,9 @@ pub use route::{Route, cargo_for_target, route};
 
 /// The instruction set of the reference board: Cortex-M4F and M7.
 pub const CORTEX_M4F: &str = "thumbv7em-none-eabihf";
+
+/// The smallest instruction set of all: Cortex-M0 and M0+.
+pub const CORTEX_M0: &str = "thumbv6m-none-eabi";
+
+/// What the boards are built for.
+pub const TARGETS: [&str; 2] = [CORTEX_M4F, CORTEX_M0];

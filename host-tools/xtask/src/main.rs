@@ -9,7 +9,7 @@ mod test;
 use options::{Options, Verb};
 use std::process::ExitCode;
 use step::Failure;
-use thumbnet_toolchain::{CORTEX_M4F, install, qemu, route};
+use thumbnet_toolchain::{TARGETS, install, qemu, route};
 
 fn main() -> ExitCode {
     let outcome = Options::from_arguments().and_then(|options| run(&options));
@@ -42,14 +42,14 @@ fn run(options: &Options) -> Result<(), Failure> {
 
 /// Installs what is missing, or stops with exit code 2 and the command that does.
 fn set_up(options: &Options) -> Result<(), Failure> {
-    install(CORTEX_M4F, options.toolchain, options.consent).map_err(Failure::usage)
+    install(&TARGETS, options.toolchain, options.consent).map_err(Failure::usage)
 }
 
 /// As [`set_up`], but goes on without QEMU: returns whether the emulator is there.
 fn set_up_without_emulator(options: &Options) -> Result<bool, Failure> {
     match set_up(options) {
         Ok(()) => Ok(true),
-        Err(failure) if route(CORTEX_M4F).is_ok() && qemu().is_err() => {
+        Err(failure) if TARGETS.iter().all(|target| route(target).is_ok()) && qemu().is_err() => {
             println!("setup: {}", failure.message);
             Ok(false)
         }

@@ -16,7 +16,7 @@ Verbs:
   setup   Install what the two above need and is missing, and nothing else
 
 Options:
-  --toolchain rustup|debian  Where the Cortex-M core library comes from (default: the first that works)
+  --toolchain rustup|debian  Where the Cortex-M core libraries come from (default: the first that works)
   --no-install               Install nothing; print the command that would, and stop with exit code 2
   -h, --help                 Print this
 

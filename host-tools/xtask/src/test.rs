@@ -3,9 +3,11 @@
 use crate::step::{Failure, cargo, root, step};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use thumbnet_toolchain::{CORTEX_M4F, Route, route};
+use thumbnet_toolchain::{Route, route};
 
 const REFERENCE_BOARD: &str = "qemu-mps2-an386";
+/// In the folder of every crate for bare metal.
+const CONFIG: &str = ".cargo/config.toml";
 /// Runs the kernels' cases on the instructions themselves, and ends with their verdict.
 const KERNEL_TESTS: &str = "qemu-kernel-tests";
 
@@ -26,14 +28,14 @@ pub(crate) fn run(wanted: Option<Route>, environment: &[(&str, &str)]) -> Result
         command.envs(environment.iter().copied()).env("RUSTDOCFLAGS", "-D warnings");
         step(&format!("cargo {words}"), &mut command)?;
     }
-    let route = wanted.map_or_else(|| route(CORTEX_M4F), Ok).map_err(Failure::usage)?;
     let boards = root().join("firmware/boards");
     in_folder(&boards, "fmt --all --check", &mut cargo(""))?;
     for board in folders_with_a_target(&boards)? {
-        check_board(&board, route)?;
+        check_board(&board, wanted)?;
     }
-    forced_backends(&boards, route)?;
-    other_route(&boards, route)
+    let reference = Firmware::of(&boards.join(REFERENCE_BOARD), wanted)?;
+    forced_backends(&reference)?;
+    other_route(&reference)
 }
 
 /// The crates for bare metal: their `.cargo/config.toml` names the target.
@@ -43,61 +45,81 @@ fn folders_with_a_target(boards: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut folders: Vec<PathBuf> = entries
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| path.join(".cargo/config.toml").exists())
+        .filter(|path| path.join(CONFIG).exists())
         .collect();
     folders.sort();
     Ok(folders)
 }
 
-fn check_board(board: &Path, route: Route) -> Result<(), Failure> {
-    let firmware = |words: &str| on_target(board, words, route, None);
+fn check_board(board: &Path, wanted: Option<Route>) -> Result<(), Failure> {
+    let firmware = Firmware::of(board, wanted)?;
     if board.ends_with(KERNEL_TESTS) {
-        firmware("fmt --check")?;
-        firmware("clippy --release -- -D warnings")?;
-        return firmware("run --release");
+        firmware.cargo("fmt --check", None)?;
+        firmware.cargo("clippy --release -- -D warnings", None)?;
+        return firmware.cargo("run --release", None);
     }
     let name = board.file_name().expect("a crate's folder has a name").to_string_lossy();
-    firmware(&format!(
-        "clippy --release --package {name} --package thumbnet-cortex-m -- -D warnings"
-    ))?;
-    firmware("build --release")
+    let words =
+        format!("clippy --release --package {name} --package thumbnet-cortex-m -- -D warnings");
+    firmware.cargo(&words, None)?;
+    firmware.cargo("build --release", None)
 }
 
 /// Each backend where it is not the one that would be chosen: the Arm one as models of its instructions on the
 /// desktop, the plain one on Arm.
-fn forced_backends(boards: &Path, route: Route) -> Result<(), Failure> {
+fn forced_backends(reference: &Firmware) -> Result<(), Failure> {
     let words = "test --package thumbnet-kernels --all-features --target-dir target/forced-backend";
     let flag = r#"--cfg thumbnet_backend="armv7em""#;
     step(&format!("RUSTFLAGS='{flag}' cargo {words}"), cargo(words).env("RUSTFLAGS", flag))?;
     let words = "check --release --target-dir ../../../target/forced-backend";
-    let flag = r#"--cfg thumbnet_backend="portable""#;
-    on_target(&boards.join(REFERENCE_BOARD), words, route, Some(flag))
+    reference.cargo(words, Some(r#"--cfg thumbnet_backend="portable""#))
 }
 
 /// The reference board once more by the toolchain route that the rest did not take, where it is installed; in a
 /// target folder of its own, since the two compilers cannot share one.
-fn other_route(boards: &Path, taken: Route) -> Result<(), Failure> {
-    let other = if taken == Route::Rustup { Route::Debian } else { Route::Rustup };
-    if !other.is_ready(CORTEX_M4F) {
-        println!("\nskipped: the other toolchain route ({})", other.remedy(CORTEX_M4F));
+fn other_route(reference: &Firmware) -> Result<(), Failure> {
+    let other = if reference.route == Route::Rustup { Route::Debian } else { Route::Rustup };
+    if !other.is_ready(&reference.target) {
+        println!("\nskipped: the other toolchain route ({})", other.remedy(&reference.target));
         return Ok(());
     }
     let words = format!("build --release --target-dir ../../../target/route-{other}");
-    on_target(&boards.join(REFERENCE_BOARD), &words, other, None)
+    Firmware { route: other, ..reference.clone() }.cargo(&words, None)
 }
 
-/// Runs cargo in a board's folder with the compiler of `route`.
-fn on_target(
-    folder: &Path,
-    words: &str,
+/// A crate for bare metal, and the compiler for it.
+#[derive(Clone)]
+struct Firmware {
+    folder: PathBuf,
+    target: String,
     route: Route,
-    rustflags: Option<&str>,
-) -> Result<(), Failure> {
-    let mut command = route.cargo(CORTEX_M4F).map_err(Failure::usage)?;
-    if let Some(flags) = rustflags {
-        command.env("RUSTFLAGS", flags);
+}
+
+impl Firmware {
+    /// The crate in `folder`, by the `wanted` route or the first that is ready for its target.
+    fn of(folder: &Path, wanted: Option<Route>) -> Result<Self, Failure> {
+        let target = target(&folder.join(CONFIG))?;
+        let route = wanted.map_or_else(|| route(&target), Ok).map_err(Failure::usage)?;
+        Ok(Self { folder: folder.into(), target, route })
     }
-    in_folder(folder, words, &mut command)
+
+    /// Runs cargo in the crate's folder.
+    fn cargo(&self, words: &str, rustflags: Option<&str>) -> Result<(), Failure> {
+        let mut command = self.route.cargo(&self.target).map_err(Failure::usage)?;
+        if let Some(flags) = rustflags {
+            command.env("RUSTFLAGS", flags);
+        }
+        in_folder(&self.folder, words, &mut command)
+    }
+}
+
+/// What `[build] target` of a cargo configuration says.
+fn target(config: &Path) -> Result<String, Failure> {
+    let problem = |words: &str| Failure::check(format!("{}: {words}", config.display()));
+    let text = std::fs::read_to_string(config).map_err(|error| problem(&error.to_string()))?;
+    let value = text.lines().find_map(|line| line.trim().strip_prefix("target = "));
+    let value = value.ok_or_else(|| problem("no target; write [build] target = \"...\""))?;
+    Ok(value.trim_matches('"').to_owned())
 }
 
 fn in_folder(folder: &Path, words: &str, command: &mut Command) -> Result<(), Failure> {

@@ -6,6 +6,7 @@ use crate::reference;
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use thumbnet_simulate::qemu;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,6 +32,9 @@ pub(crate) struct Parity {
     /// Where our side runs.
     #[arg(long, value_enum, default_value_t = Runtime::Simulate)]
     runtime: Runtime,
+    /// The board that the emulator is.
+    #[arg(long, value_name = "BOARD", default_value = qemu::BOARD)]
+    board: String,
     /// Print one JSON document instead of tables.
     #[arg(long)]
     json: bool,
@@ -55,7 +59,12 @@ impl Parity {
             arguments.extend(["--images".into(), images.to_string().into()]);
         }
         if matches!(self.runtime, Runtime::Qemu) {
-            arguments.extend(["--runtime".into(), "qemu".into()]);
+            arguments.extend([
+                "--runtime".into(),
+                "qemu".into(),
+                "--board".into(),
+                self.board.into(),
+            ]);
         }
         if self.json {
             arguments.push("--json".into());

@@ -1,20 +1,20 @@
 //! `thumbnet profile`: what the real firmware costs, measured in the emulator.
 
 use crate::input_shape::InputShapeOption;
-use crate::model_file::{self, REFERENCE_BOARD};
+use crate::model_file;
 use crate::outcome::Outcome;
 use crate::report::{print_json, table, thousands};
-use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use thumbnet_compile::{LayerRow, Program, Summary, fit};
-use thumbnet_simulate::{elf, qemu};
+use thumbnet_compile::{Board, LayerRow, Program, Summary, fit};
+use thumbnet_simulate::{boards, elf, qemu};
 
 const EXAMPLES: &str = "\
 Examples:
   thumbnet profile models/fashion/model.onnx
   thumbnet profile models/fashion/model.onnx --json
+  thumbnet profile models/fashion/model.onnx --board qemu-microbit
 
 Instructions are exact and repeatable; an emulator knows no time, so there are no milliseconds.";
 
@@ -26,8 +26,8 @@ pub(crate) struct Profile {
     file: PathBuf,
     #[command(flatten)]
     input_shape: InputShapeOption,
-    /// The board; only the emulated one can be measured without hardware.
-    #[arg(long, value_name = "BOARD", default_value = REFERENCE_BOARD)]
+    /// The board; only emulated ones can be measured without hardware.
+    #[arg(long, value_name = "BOARD", default_value = qemu::BOARD)]
     board: String,
     /// Print one JSON document instead of a table.
     #[arg(long)]
@@ -71,16 +71,9 @@ impl Profile {
     pub(crate) fn run(mut self) -> anyhow::Result<Outcome> {
         let _copy = self.input_shape.apply(&mut self.file)?;
         let board = model_file::board(&self.board)?;
-        if board.name != REFERENCE_BOARD {
-            bail!(
-                "{} has no emulator that counts instructions; profile on {REFERENCE_BOARD}, or flash the board and \
-                 read the cycles in its log",
-                board.name
-            );
-        }
         let program = model_file::load(&self.file, Some(&board))?;
         fit(&program, &board)?;
-        let report = measure(&self.file, &program, board.name)?;
+        let report = measure(&board, &self.file, &program)?;
         if self.json {
             print_json(&report)?
         } else {
@@ -91,10 +84,10 @@ impl Profile {
 }
 
 /// Runs the firmware on a grey input: costs do not depend on what is seen.
-fn measure(file: &Path, program: &Program, board: String) -> anyhow::Result<Report> {
-    let image = qemu::build(file)?;
+fn measure(board: &Board, file: &Path, program: &Program) -> anyhow::Result<Report> {
+    let image = boards::build(board, file)?;
     let sizes = elf::Image::read(&image)?.sizes();
-    let mut emulator = qemu::Emulator::start(&image)?;
+    let mut emulator = qemu::Emulator::start(board, &image)?;
     let inference = emulator.infer(&vec![0; program.input_shape.len()])?;
     let summary = Summary::of(program);
     let total = Total {
@@ -113,7 +106,7 @@ fn measure(file: &Path, program: &Program, board: String) -> anyhow::Result<Repo
             Layer { instructions, instructions_per_mac, row }
         });
     let layers = layers.collect();
-    Ok(Report { model: program.metadata.name.clone(), board, total, layers })
+    Ok(Report { model: program.metadata.name.clone(), board: board.name.clone(), total, layers })
 }
 
 impl Report {

@@ -11,7 +11,7 @@ use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
 use std::path::{Path, PathBuf};
 use thumbnet_graph::onnx::{Interface, import, resolve};
 use thumbnet_simulate::desktop::Simulator;
-use thumbnet_simulate::{arrays, qemu};
+use thumbnet_simulate::{arrays, boards, qemu};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,6 +38,9 @@ pub(crate) struct Run {
     /// What runs the model.
     #[arg(long, value_enum, default_value_t = Runtime::Simulate)]
     runtime: Runtime,
+    /// The board that the emulator is.
+    #[arg(long, value_name = "BOARD", default_value = qemu::BOARD)]
+    board: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -100,7 +103,9 @@ impl Run {
     }
 
     fn in_emulator(&self, inputs: &[Vec<i8>]) -> anyhow::Result<Vec<Vec<i8>>> {
-        let mut emulator = qemu::Emulator::start(&qemu::build(&self.file)?)?;
+        let board = model_file::board(&self.board)?;
+        let image = boards::build(&board, &self.file)?;
+        let mut emulator = qemu::Emulator::start(&board, &image)?;
         let bar = bar(inputs.len() as u64, "samples in the emulator");
         let mut logits = Vec::with_capacity(inputs.len());
         for input in inputs {

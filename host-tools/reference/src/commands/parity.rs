@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use thumbnet_data::{EMBEDDED, Fit, InputSpec};
 use thumbnet_graph::{Preprocessing, Shape};
 use thumbnet_reference::{Comparison, Inputs, Model, ReferenceError, Side};
+use thumbnet_simulate::qemu;
 
 /// Random inputs where nothing is said.
 const RANDOM_IMAGES: usize = 100;
@@ -43,6 +44,9 @@ pub(crate) struct Parity {
     /// Where our side runs.
     #[arg(long, value_enum, default_value_t = Runtime::Simulate)]
     runtime: Runtime,
+    /// The board that the emulator is.
+    #[arg(long, value_name = "BOARD", default_value = qemu::BOARD)]
+    board: String,
     /// Seed of random inputs.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -89,7 +93,7 @@ impl Parity {
         if let Runtime::Qemu = self.runtime {
             let spinner = spinner("building and starting the firmware");
             let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-            sides.push(Side::firmware(&self.file, model, threads)?);
+            sides.push(Side::firmware(&self.board, &self.file, model, threads)?);
             spinner.finish_and_clear();
         }
         Ok(sides)

@@ -1,17 +1,19 @@
-//! A firmware image on the emulated reference board.
+//! A firmware image on an emulated board.
 
 use crate::console::{Classification, Client, Inference, Info};
 use crate::error::SimulateError;
+use crate::qemu::machine;
 use crate::qemu::process::Process;
 use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
+use thumbnet_compile::Board;
 
 /// How long an inference may take, unless [`Emulator::start_within`] says otherwise: a hundred times
 /// what the largest network of the MLPerf Tiny set needs on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The reference board in QEMU, running a firmware image. Ends when dropped.
+/// A board in QEMU, running a firmware image. Ends when dropped.
 #[derive(Debug)]
 pub struct Emulator {
     // Before the process: the line is closed before the emulator ends.
@@ -21,20 +23,25 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Starts the firmware image `elf` and asks which network it runs.
+    /// Starts the firmware image `elf` of `board` and asks which network it runs.
     ///
     /// # Errors
-    /// [`SimulateError`] if QEMU is missing, the image is none, or it does not answer.
-    pub fn start(elf: &Path) -> Result<Self, SimulateError> {
-        Self::start_within(elf, PATIENCE)
+    /// [`SimulateError`] if QEMU is missing or does not emulate the board, the image is none, or it does not
+    /// answer.
+    pub fn start(board: &Board, elf: &Path) -> Result<Self, SimulateError> {
+        Self::start_within(board, elf, PATIENCE)
     }
 
     /// As [`Emulator::start`], but gives the firmware at most `patience` for each answer.
     ///
     /// # Errors
     /// As [`Emulator::start`].
-    pub fn start_within(elf: &Path, patience: Duration) -> Result<Self, SimulateError> {
-        let (mut process, stream) = Process::start(elf)?;
+    pub fn start_within(
+        board: &Board,
+        elf: &Path,
+        patience: Duration,
+    ) -> Result<Self, SimulateError> {
+        let (mut process, stream) = Process::start(machine(board)?, elf)?;
         let started = Client::new(stream, patience).and_then(|mut client| {
             let info = client.info()?;
             Ok((client, info))

@@ -1,4 +1,4 @@
-//! The reference board in QEMU: builds its firmware for a model, starts it, talks to it.
+//! Boards in QEMU: builds their firmware for a model, starts it, talks to it.
 
 mod emulator;
 mod log;
@@ -9,23 +9,31 @@ pub use emulator::Emulator;
 use crate::boards;
 use crate::error::SimulateError;
 use std::path::{Path, PathBuf};
+use thumbnet_compile::Board;
 
-/// The reference board: its folder in `firmware/boards` and its executable.
+/// The reference board, which is meant where none is named: its folder in `firmware/boards` and its executable.
 pub const BOARD: &str = "qemu-mps2-an386";
 
-/// Builds the reference board's firmware for the ONNX file `model` and returns its ELF image.
+/// All boards that QEMU emulates, by name.
 ///
 /// # Errors
-/// As [`boards::build`].
-pub fn build(model: &Path) -> Result<PathBuf, SimulateError> {
-    boards::build(BOARD, model)
+/// As [`boards::load`].
+pub fn all_boards() -> Result<Vec<Board>, SimulateError> {
+    let mut boards = Board::all(&boards::folder()?)?;
+    boards.retain(|board| board.machine.is_some());
+    Ok(boards)
 }
 
-/// Builds the network of `model` alone, without console and log: to measure its size and to prove that
-/// it cannot panic.
+/// Builds the network of `model` alone for `board`, without console and log: to measure its size and to prove
+/// that it cannot panic.
 ///
 /// # Errors
 /// As [`boards::build`].
-pub fn build_bare(model: &Path) -> Result<PathBuf, SimulateError> {
-    boards::build_binary(BOARD, "bare", model)
+pub fn build_bare(board: &Board, model: &Path) -> Result<PathBuf, SimulateError> {
+    boards::build_binary(board, "bare", model)
+}
+
+/// The machine as QEMU names it.
+fn machine(board: &Board) -> Result<&str, SimulateError> {
+    board.machine.as_deref().ok_or_else(|| SimulateError::NotEmulated { board: board.name.clone() })
 }

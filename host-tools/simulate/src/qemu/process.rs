@@ -24,10 +24,10 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts the image and returns the line to its UART.
+    /// Starts the image on `machine` and returns the line to its UART.
     ///
     /// We listen and QEMU connects: so there is no port to guess and no moment at which it listens not yet.
-    pub(crate) fn start(path: &Path) -> Result<(Self, TcpStream), SimulateError> {
+    pub(crate) fn start(machine: &str, path: &Path) -> Result<(Self, TcpStream), SimulateError> {
         let file = |source| SimulateError::File { path: path.to_owned(), source };
         let image = std::fs::read(path).map_err(file)?;
         let log = Log::new(path, &image)?;
@@ -35,7 +35,7 @@ impl Process {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(SimulateError::Link)?;
         let address = listener.local_addr().map_err(SimulateError::Link)?;
         let [frames, messages] = log.files().map_err(SimulateError::Link)?;
-        let mut command = command(&qemu, path, address);
+        let mut command = command(&qemu, machine, path, address);
         let child = command.stdout(frames).stderr(messages).spawn().map_err(|source| {
             SimulateError::Start { program: qemu.display().to_string(), source }
         })?;
@@ -103,10 +103,10 @@ impl Drop for Process {
     }
 }
 
-fn command(qemu: &Path, image: &Path, address: SocketAddr) -> Command {
+fn command(qemu: &Path, machine: &str, image: &Path, address: SocketAddr) -> Command {
     let mut command = Command::new(qemu);
     command
-        .args(["-machine", "mps2-an386", "-nodefaults", "-display", "none", "-monitor", "none"])
+        .args(["-machine", machine, "-nodefaults", "-display", "none", "-monitor", "none"])
         // One instruction takes one nanosecond of virtual time: counts are exact and repeatable.
         .args(["-icount", "shift=0"])
         // Log frames come on standard output; the exit status is the firmware's.

@@ -1,4 +1,4 @@
-//! The boards' real firmware: on the emulated reference board against the desktop interpreter, and every board's
+//! The boards' real firmware: on the emulated boards against the desktop interpreter, and every board's
 //! image against its chip.
 //!
 //! Building takes time, so few tests do much. They say so and pass where there is no QEMU or no core library for
@@ -14,16 +14,16 @@ use thumbnet_compile::{Board, Memory, Options, Program, compile_file};
 use thumbnet_graph::{Int8Graph, onnx};
 use thumbnet_simulate::qemu::{self, Emulator};
 use thumbnet_simulate::{SimulateError, boards, crc32_of_map, desktop, elf};
+use thumbnet_toolchain::{TARGETS, cargo_for_target};
 
-const TARGET: &str = "thumbv7em-none-eabihf";
-/// One tick of the board's clock: how exact an instruction count is.
-const TICK: u64 = 40;
+/// One tick of the slowest board's clock: how exact an instruction count is.
+const TICK: u64 = 125;
 
 /// Whether the tests can run here; prints why not.
 fn is_equipped() -> bool {
     let missing = thumbnet_toolchain::qemu()
         .err()
-        .or_else(|| thumbnet_toolchain::cargo_for_target(TARGET).err());
+        .or_else(|| TARGETS.iter().find_map(|target| cargo_for_target(target).err()));
     if let Some(missing) = &missing {
         println!("skipped: {missing}");
     }
@@ -57,20 +57,27 @@ fn the_firmware_gives_the_bytes_of_the_desktop() {
     }
     let folder = TempDir::new().expect("there is a folder for temporary files");
     let model = write_model(&folder, "small.onnx", &network::small());
-    let image = qemu::build(&model).unwrap_or_else(|error| panic!("{error}"));
-    let program = compile_file(&model, &Options::default()).expect("the network is valid");
-    let mut board = Emulator::start(&image).unwrap_or_else(|error| panic!("{error}"));
-    describes_the_network(&board, &program);
-    layers_agree(&mut board, &program);
-    costs_repeat(&mut board);
-    pictures_are_preprocessed(&mut board, &program);
-    wrong_tensors_are_refused(&mut board);
-    logs_what_it_does(&mut board);
-    the_image_fits(&image, &program, &model);
-    drop(board);
-    crashes_are_told(&image, folder.path());
-    hangs_are_told(&model);
-    files_that_are_no_image_are_told(&model);
+    for board in qemu::all_boards().expect("the boards are there") {
+        board_agrees(&board, &model, folder.path());
+    }
+}
+
+fn board_agrees(board: &Board, model: &Path, folder: &Path) {
+    let image = boards::build(board, model).unwrap_or_else(|error| panic!("{error}"));
+    // With plain kernels, whatever kernels the board has.
+    let program = compile_file(model, &Options::default()).expect("the network is valid");
+    let mut emulator = Emulator::start(board, &image).unwrap_or_else(|error| panic!("{error}"));
+    describes_the_network(&emulator, &program);
+    layers_agree(&mut emulator, &program);
+    costs_repeat(&mut emulator);
+    pictures_are_preprocessed(&mut emulator, &program);
+    wrong_tensors_are_refused(&mut emulator);
+    logs_what_it_does(&mut emulator);
+    the_image_fits(board, &image, model);
+    drop(emulator);
+    crashes_are_told(board, &image, folder);
+    hangs_are_told(board, model);
+    files_that_are_no_image_are_told(board, model);
 }
 
 fn describes_the_network(board: &Emulator, program: &Program) {
@@ -114,14 +121,14 @@ fn costs_repeat(board: &mut Emulator) {
 }
 
 fn pictures_are_preprocessed(board: &mut Emulator, program: &Program) {
-    let picture: Vec<u8> = input(30 * 25 * 3, 5).into_iter().map(i8::cast_unsigned).collect();
-    let classes = board.classify(&picture, [30, 25, 3]).expect("the board answers");
+    let picture: Vec<u8> = input(22 * 15 * 3, 5).into_iter().map(i8::cast_unsigned).collect();
+    let classes = board.classify(&picture, [22, 15, 3]).expect("the board answers");
     let recipe = firmware::preprocess::Recipe {
         shape: program.input_shape,
         fit: firmware::preprocess::Fit::Crop,
         invert: true,
     };
-    let shape = thumbnet_graph::Shape::new(30, 25, 3);
+    let shape = thumbnet_graph::Shape::new(22, 15, 3);
     let mut tensor = vec![0; program.input.bytes];
     firmware::preprocess::preprocess(&picture, shape, &recipe, &mut tensor).expect("fits");
     let logits = desktop::run(program, &tensor, &mut |_, _| {});
@@ -153,14 +160,13 @@ fn logs_what_it_does(board: &mut Emulator) {
     assert!(board.log().is_empty(), "lines are given once");
 }
 
-fn the_image_fits(image: &Path, program: &Program, model: &Path) {
+fn the_image_fits(board: &Board, image: &Path, model: &Path) {
+    let program = compile_file(model, &board.options()).expect("the network is valid");
     let image = elf::Image::read(image).expect("it is an image");
-    let folder = boards::folder().expect("the boards are there").join(qemu::BOARD);
-    let board = Board::load(&folder).expect("the board is described");
     assert_eq!(image.segments_outside(&[board.flash, board.ram]), []);
     assert!(!image.segments_outside(&[board.ram]).is_empty());
-    reserves_suffice(&image, &board, program);
-    let bare = qemu::build_bare(model).unwrap_or_else(|error| panic!("{error}"));
+    reserves_suffice(&image, board, &program);
+    let bare = qemu::build_bare(board, model).unwrap_or_else(|error| panic!("{error}"));
     let bare = elf::Image::read(&bare).expect("it is an image");
     assert_eq!(bare.forbidden_symbols(), <[&str; 0]>::default());
     assert!(!image.forbidden_symbols().is_empty(), "the console may panic: the check works");
@@ -178,7 +184,7 @@ fn reserves_suffice(image: &elf::Image, board: &Board, program: &Program) {
 }
 
 /// A firmware whose vector table was wiped: the core locks up at once.
-fn crashes_are_told(image: &Path, folder: &Path) {
+fn crashes_are_told(board: &Board, image: &Path, folder: &Path) {
     let mut bytes = std::fs::read(image).expect("the image is there");
     let file: object::read::elf::ElfFile32<'_> =
         object::read::elf::ElfFile32::parse(&*bytes).expect("it is an ELF");
@@ -187,22 +193,24 @@ fn crashes_are_told(image: &Path, folder: &Path) {
     bytes[offset as usize..(offset + length) as usize].fill(0);
     let wiped = folder.join("wiped.elf");
     std::fs::write(&wiped, bytes).expect("the folder is writable");
-    let error = Emulator::start(&wiped).expect_err("it has no code to start");
+    let error = Emulator::start(board, &wiped).expect_err("it has no code to start");
     let SimulateError::Stopped { log, .. } = &error else { panic!("{error}") };
     assert!(!log.is_empty(), "{error}");
 }
 
 /// The bare image never answers.
-fn hangs_are_told(model: &Path) {
-    let bare = qemu::build_bare(model).unwrap_or_else(|error| panic!("{error}"));
-    let error = Emulator::start_within(&bare, Duration::from_millis(50)).expect_err("no console");
+fn hangs_are_told(board: &Board, model: &Path) {
+    let bare = qemu::build_bare(board, model).unwrap_or_else(|error| panic!("{error}"));
+    let error = Emulator::start_within(board, &bare, Duration::from_millis(50));
+    let error = error.expect_err("no console");
     assert!(matches!(error, SimulateError::TimedOut { .. }), "{error}");
 }
 
-fn files_that_are_no_image_are_told(model: &Path) {
-    let error = Emulator::start(model).expect_err("a model is no firmware");
+fn files_that_are_no_image_are_told(board: &Board, model: &Path) {
+    let error = Emulator::start(board, model).expect_err("a model is no firmware");
     assert!(matches!(error, SimulateError::Image { .. }), "{error}");
-    let error = Emulator::start(&model.with_extension("none")).expect_err("there is no such file");
+    let error =
+        Emulator::start(board, &model.with_extension("none")).expect_err("there is no such file");
     assert!(matches!(error, SimulateError::File { .. }), "{error}");
 }
 
@@ -212,14 +220,15 @@ fn models_that_do_not_build_are_told_in_one_line() {
         return;
     }
     let folder = TempDir::new().expect("there is a folder for temporary files");
+    let board = boards::load(qemu::BOARD).expect("the board is described");
     let giant = write_model(&folder, "giant.onnx", &network::too_large());
     let text = folder.path().join("text.onnx");
     std::fs::write(&text, "this is no model").expect("the folder is writable");
     for (model, word) in [(&giant, "giant"), (&text, "text.onnx")] {
-        let error = qemu::build(model).expect_err("it cannot be built").to_string();
+        let error = boards::build(&board, model).expect_err("it cannot be built").to_string();
         assert!(error.contains(word) && !error.contains('\n'), "{error}");
     }
-    let missing = qemu::build(&folder.path().join("missing.onnx")).expect_err("no file");
+    let missing = boards::build(&board, &folder.path().join("missing.onnx")).expect_err("no file");
     assert!(matches!(missing, SimulateError::File { .. }), "{missing}");
 }
 
@@ -230,11 +239,11 @@ fn the_nucleos_image_lies_in_the_chips_memory() {
     }
     let folder = TempDir::new().expect("there is a folder for temporary files");
     let model = write_model(&folder, "small.onnx", &network::small());
-    let image = boards::build("nucleo-f446re", &model).unwrap_or_else(|error| panic!("{error}"));
+    let board = boards::load("nucleo-f446re").expect("the board is described");
+    let image = boards::build(&board, &model).unwrap_or_else(|error| panic!("{error}"));
     let image = elf::Image::read(&image).expect("it is an image");
-    let program = compile_file(&model, &Options::default()).expect("the network is valid");
-    let board = boards::folder().expect("the boards are there").join("nucleo-f446re");
-    reserves_suffice(&image, &Board::load(&board).expect("it is described"), &program);
+    let program = compile_file(&model, &board.options()).expect("the network is valid");
+    reserves_suffice(&image, &board, &program);
     let memories = chip_memories("nucleo-f446re");
     assert_eq!(image.segments_outside(&memories), []);
     assert!(image.segments().iter().any(|segment| segment.load_address == memories[0].origin));

@@ -4,17 +4,19 @@ mod pictures;
 mod set;
 
 use crate::input_shape::InputShapeOption;
-use crate::model_file::{self, REFERENCE_BOARD};
+use crate::model_file;
 use crate::outcome::Outcome;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
-use thumbnet_compile::Program;
+use thumbnet_compile::Board;
+use thumbnet_simulate::qemu;
 
 const EXAMPLES: &str = "\
 Examples:
   thumbnet simulate models/fashion/model.onnx --image shoe.png
   thumbnet simulate models/fashion/model.onnx --data fashion-mnist --json
-  thumbnet simulate models/fashion/model.onnx --data fashion-mnist-subset --images 20 --runtime qemu";
+  thumbnet simulate models/fashion/model.onnx --data fashion-mnist-subset --images 20 --runtime qemu
+  thumbnet simulate models/digits/model.onnx --image seven.png --runtime qemu --board qemu-microbit";
 
 /// Arguments of `simulate`.
 #[derive(Args)]
@@ -40,6 +42,9 @@ pub(crate) struct Simulate {
     /// Where the network runs. In the emulator the logits and every layer are also compared with the desktop.
     #[arg(long, value_enum, default_value_t = Runtime::Desktop)]
     runtime: Runtime,
+    /// The board that the emulator is.
+    #[arg(long, value_name = "BOARD", default_value = qemu::BOARD)]
+    board: String,
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
@@ -55,13 +60,12 @@ pub(crate) enum Runtime {
 }
 
 impl Simulate {
-    /// The model as the chosen runtime has it.
-    fn load_program(&self) -> anyhow::Result<Program> {
-        let board = match self.runtime {
-            Runtime::Desktop => None,
-            Runtime::Qemu => Some(model_file::board(REFERENCE_BOARD)?),
-        };
-        model_file::load(&self.file, board.as_ref())
+    /// The emulated board, if the network runs on one.
+    fn board(&self) -> anyhow::Result<Option<Board>> {
+        match self.runtime {
+            Runtime::Desktop => Ok(None),
+            Runtime::Qemu => model_file::board(&self.board).map(Some),
+        }
     }
 
     pub(crate) fn run(mut self) -> anyhow::Result<Outcome> {

@@ -1,8 +1,8 @@
 //! Single pictures from files: the best classes of each.
 
-use super::{Runtime, Simulate};
+use super::Simulate;
 use crate::classify::{Class, top};
-use crate::model_file::input_spec;
+use crate::model_file::{self, input_spec};
 use crate::outcome::Outcome;
 use crate::report::print_json;
 use crate::runner::Firmware;
@@ -28,12 +28,13 @@ struct Picture {
 }
 
 pub(super) fn run(arguments: &Simulate) -> anyhow::Result<Outcome> {
-    let program = arguments.load_program()?;
+    let board = arguments.board()?;
+    let program = model_file::load(&arguments.file, board.as_ref())?;
     let input = input_spec(&program);
     let mut desktop = <Simulator>::new(&program);
-    let mut firmware = match arguments.runtime {
-        Runtime::Desktop => None,
-        Runtime::Qemu => Some(Firmware::boot(&arguments.file, &program)?),
+    let mut firmware = match &board {
+        None => None,
+        Some(board) => Some(Firmware::boot(board, &arguments.file, &program)?),
     };
     let mut pictures = Vec::with_capacity(arguments.images.len());
     for file in &arguments.images {

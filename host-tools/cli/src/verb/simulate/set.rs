@@ -1,16 +1,16 @@
 //! A whole test part: accuracy, and in the emulator equality with the desktop.
 
-use super::{Runtime, Simulate};
+use super::Simulate;
 use crate::classify::{best, top};
 use crate::inference::count_correct;
-use crate::model_file::{input_spec, label};
+use crate::model_file::{self, input_spec, label};
 use crate::outcome::Outcome;
 use crate::progress::bar;
 use crate::report::{print_json, thousands};
 use crate::runner::Firmware;
 use anyhow::bail;
 use serde::Serialize;
-use thumbnet_compile::Program;
+use thumbnet_compile::{Board, Program};
 use thumbnet_data::{Pictures, load_with, to_codes};
 
 #[derive(Serialize)]
@@ -35,7 +35,8 @@ struct FirmwareReport {
 }
 
 pub(super) fn run(arguments: &Simulate, source: &str) -> anyhow::Result<Outcome> {
-    let program = arguments.load_program()?;
+    let board = arguments.board()?;
+    let program = model_file::load(&arguments.file, board.as_ref())?;
     let loaded = load_with(source, input_spec(&program), &Default::default())?;
     for note in &loaded.notes {
         eprintln!("{note}");
@@ -53,10 +54,10 @@ pub(super) fn run(arguments: &Simulate, source: &str) -> anyhow::Result<Outcome>
     if images == 0 {
         bail!("{source} has no test pictures to run; add some, or give --images a number above 0");
     }
-    let (correct, firmware) = match arguments.runtime {
-        Runtime::Desktop => (count_correct(&program, pictures, images), None),
-        Runtime::Qemu => {
-            let (correct, report) = in_emulator(arguments, &program, pictures, images)?;
+    let (correct, firmware) = match &board {
+        None => (count_correct(&program, pictures, images), None),
+        Some(board) => {
+            let (correct, report) = in_emulator(arguments, board, &program, pictures, images)?;
             (correct, Some(report))
         }
     };
@@ -78,11 +79,12 @@ pub(super) fn run(arguments: &Simulate, source: &str) -> anyhow::Result<Outcome>
 
 fn in_emulator(
     arguments: &Simulate,
+    board: &Board,
     program: &Program,
     pictures: &Pictures,
     images: usize,
 ) -> anyhow::Result<(usize, FirmwareReport)> {
-    let mut firmware = Firmware::boot(&arguments.file, program)?;
+    let mut firmware = Firmware::boot(board, &arguments.file, program)?;
     let layers = program.steps.len();
     let mut report = FirmwareReport { equal: 0, layers, instructions: 0, stack_bytes: 0 };
     let mut correct = 0;

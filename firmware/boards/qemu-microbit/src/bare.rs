@@ -1,0 +1,34 @@
+//! The network alone: nothing but start-up code and inference, to measure its size and to prove that it
+//! cannot panic.
+#![no_std]
+#![no_main]
+
+#[cfg(not(target_os = "none"))]
+compile_error!(
+    "build in the folder firmware/boards/qemu-microbit, whose .cargo/config.toml names the target"
+);
+
+mod model;
+
+use core::hint::black_box;
+use core::panic::PanicInfo;
+use model::Network;
+use thumbnet_kernels::model::Model;
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    static mut ARENA: <Network as Model>::Arena = Network::ARENA;
+    Network::infer(black_box(ARENA), &mut ());
+    black_box(Network::logits(ARENA));
+    loop {
+        cortex_m::asm::wfi();
+    }
+}
+
+/// Never linked in: a test checks that no code of this program can reach it.
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    loop {
+        cortex_m::asm::wfi();
+    }
+}
