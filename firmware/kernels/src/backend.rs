@@ -27,6 +27,17 @@ pub trait Backend {
         armv7em::deep_conv2d(layer, input, scratch, output);
     }
 
+    /// Convolution with windows of one element, packed. See [`armv7em::pointwise_conv2d()`].
+    #[inline(always)]
+    fn pointwise_conv2d<R: Requantize>(
+        layer: &PackedConv2d<'_, R>,
+        input: &Map,
+        scratch: &mut [i8],
+        output: &Map,
+    ) {
+        armv7em::pointwise_conv2d(layer, input, scratch, output);
+    }
+
     /// Convolution with few input channels, packed. See [`packed::shallow_conv2d()`].
     fn shallow_conv2d<R: Requantize>(
         layer: &PackedConv2d<'_, R>,

@@ -164,6 +164,7 @@ fn run_packed<B: Backend>(random: &mut Random) {
         let scratch = scratch.as_flattened_mut();
         let start = random.below(5).min(scratch.len()); // not aligned, as it should be
         B::deep_conv2d(&layer, &cells(&codes), &mut scratch[start..], map(&mut out));
+        B::pointwise_conv2d(&layer, &cells(&codes), &mut scratch[start..], map(&mut out));
         B::shallow_conv2d(&layer, &cells(&codes), &mut scratch[start..], map(&mut out));
         // Sound more often with the only window that there is a kernel for.
         let window = Window { padding: window.padding, ..Window::square(3, 1) };

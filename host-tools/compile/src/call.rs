@@ -107,6 +107,7 @@ impl Call {
         match self {
             Self::Conv2d { .. } => "conv2d",
             Self::PackedConv2d { layout: PackedLayout::Deep, .. } => "deep_conv2d",
+            Self::PackedConv2d { layout: PackedLayout::Pointwise, .. } => "pointwise_conv2d",
             Self::PackedConv2d { layout: PackedLayout::Shallow, .. } => "shallow_conv2d",
             Self::PackedConv2d { layout: PackedLayout::Winograd, .. } => "winograd_conv2d",
             Self::PackedConv2d { layout: PackedLayout::Winograd4, .. } => "winograd4_conv2d",
@@ -179,6 +180,8 @@ impl Call {
 pub enum PackedLayout {
     /// For many input channels.
     Deep,
+    /// For windows of one element.
+    Pointwise,
     /// For few input channels.
     Shallow,
     /// Transformed, for the Winograd form with tiles of 2 x 2 outputs.

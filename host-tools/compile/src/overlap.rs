@@ -4,8 +4,8 @@
 use crate::call::{Call, PackedLayout};
 use thumbnet_graph::{Shape, Window};
 use thumbnet_kernels::armv7em::{
-    deep_conv2d_order, depthwise_conv2d_order, shallow_conv2d_order, winograd_conv2d_order,
-    winograd4_conv2d_order,
+    deep_conv2d_order, depthwise_conv2d_order, pointwise_conv2d_order, shallow_conv2d_order,
+    winograd_conv2d_order, winograd4_conv2d_order,
 };
 use thumbnet_kernels::order::{Order, Overlap};
 use thumbnet_kernels::portable::{AVERAGE_POOL2D_ORDER, MAX_POOL2D_ORDER, conv2d_order};
@@ -39,6 +39,7 @@ impl Call {
 fn packed_order(layout: PackedLayout, pool: &Window) -> Order {
     match layout {
         PackedLayout::Deep => deep_conv2d_order(pool),
+        PackedLayout::Pointwise => pointwise_conv2d_order(),
         PackedLayout::Shallow => shallow_conv2d_order(pool),
         PackedLayout::Winograd => winograd_conv2d_order(pool),
         PackedLayout::Winograd4 => winograd4_conv2d_order(),

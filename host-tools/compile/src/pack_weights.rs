@@ -13,8 +13,8 @@ use crate::program::Choice;
 use thumbnet_graph::{Shape, Window};
 use thumbnet_kernels::armv7em::depthwise_scratch_bytes;
 use thumbnet_kernels::packed::{
-    deep_kernel_exists, deep_scratch_bytes, pack_deep, pack_dense, pack_shallow,
-    shallow_kernel_exists, shallow_scratch_bytes,
+    deep_kernel_exists, deep_scratch_bytes, pack_deep, pack_dense, pack_pointwise, pack_shallow,
+    pointwise_kernel_exists, pointwise_scratch_bytes, shallow_kernel_exists, shallow_scratch_bytes,
 };
 
 /// `lowered`, with packed weights where `options` want that and it is exact.
@@ -79,10 +79,14 @@ fn packed_conv2d(
     pool: &Window,
     weights: &[i8],
 ) -> Option<(PackedLayout, Vec<i32>, usize)> {
-    if shallow_kernel_exists(window, pool, input.c) {
+    let ordinary = ordinary(input, window, pool, weights.len());
+    if pointwise_kernel_exists(window, pool) && ordinary {
+        let words = pack_pointwise(weights, input.c)?;
+        Some((PackedLayout::Pointwise, words, pointwise_scratch_bytes(input)))
+    } else if shallow_kernel_exists(window, pool, input.c) {
         let words = pack_shallow(weights, window, input.c)?;
         Some((PackedLayout::Shallow, words, shallow_scratch_bytes(window, input)))
-    } else if deep_kernel_exists(window, pool) && ordinary(input, window, pool, weights.len()) {
+    } else if deep_kernel_exists(window, pool) && ordinary {
         let words = pack_deep(weights, window, input.c)?;
         Some((PackedLayout::Deep, words, deep_scratch_bytes(window, pool, input)))
     } else {

@@ -116,6 +116,9 @@ fn scaled<B: Backend, R: requantize::Requantize>(
             };
             match layout {
                 PackedLayout::Deep => B::deep_conv2d(&layer, input_map, scratch, output_map),
+                PackedLayout::Pointwise => {
+                    B::pointwise_conv2d(&layer, input_map, scratch, output_map);
+                }
                 PackedLayout::Shallow => B::shallow_conv2d(&layer, input_map, scratch, output_map),
                 PackedLayout::Winograd => {
                     B::winograd_conv2d(&layer, input_map, scratch, output_map);

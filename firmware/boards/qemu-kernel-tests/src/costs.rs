@@ -32,7 +32,9 @@ pub fn of_the_seed_cnn() {
     let padding = Padding { top: 1, left: 1, bottom: 1, right: 1 };
     let same = Window { padding, ..window };
     let case = layer(3, Shape::new(24, 24, 16), 32, Window::UNIT, Window::UNIT);
-    convolution(&mut timer, "pointwise 24x24 16->32", &case, Kind::Deep);
+    convolution(&mut timer, "pointwise 24x24 16->32", &case, Kind::Pointwise);
+    let case = layer(4, Shape::new(25, 5, 64), 64, Window::UNIT, Window::UNIT);
+    convolution(&mut timer, "pointwise 25x5 64->64", &case, Kind::Pointwise);
     let case = layer(4, Shape::new(32, 32, 3), 16, same, Window::UNIT);
     convolution(&mut timer, "conv 3x3 3->16 @32x32", &case, Kind::Shallow);
     let case = layer(5, Shape::new(32, 32, 16), 16, same, Window::UNIT);

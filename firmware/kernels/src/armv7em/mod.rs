@@ -3,6 +3,7 @@
 mod deep_conv2d;
 mod dense;
 mod depthwise_conv2d;
+mod pointwise_conv2d;
 mod shallow_conv2d;
 mod winograd4_conv2d;
 mod winograd_conv2d;
@@ -10,6 +11,7 @@ mod winograd_conv2d;
 pub use deep_conv2d::{deep_conv2d, deep_conv2d_order};
 pub use dense::dense as packed_dense;
 pub use depthwise_conv2d::{depthwise_conv2d, depthwise_conv2d_order, depthwise_scratch_bytes};
+pub use pointwise_conv2d::{pointwise_conv2d, pointwise_conv2d_order};
 pub use shallow_conv2d::{shallow_conv2d, shallow_conv2d_order};
 pub use winograd_conv2d::{winograd_conv2d, winograd_conv2d_order};
 pub use winograd4_conv2d::{winograd4_conv2d, winograd4_conv2d_order};

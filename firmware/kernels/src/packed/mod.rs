@@ -21,6 +21,7 @@
 mod conv2d;
 mod deep_conv2d;
 mod dense;
+mod pointwise_conv2d;
 mod shallow_conv2d;
 mod winograd4_conv2d;
 mod winograd_conv2d;
@@ -36,6 +37,12 @@ pub(crate) use dense::RUN_STEPS as DENSE_RUN_STEPS;
 #[cfg(feature = "pack")]
 pub use dense::pack_dense;
 pub use dense::{PackedDense, dense as packed_dense};
+#[cfg(feature = "pack")]
+pub use pointwise_conv2d::pack_pointwise;
+pub(crate) use pointwise_conv2d::{
+    fits as pointwise_fits, words_of_pair as pointwise_words_of_pair,
+};
+pub use pointwise_conv2d::{pointwise_kernel_exists, pointwise_scratch_bytes};
 pub(crate) use shallow_conv2d::fits as shallow_fits;
 #[cfg(feature = "pack")]
 pub use shallow_conv2d::pack_shallow;

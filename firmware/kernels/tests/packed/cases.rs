@@ -10,9 +10,9 @@ use thumbnet_kernels::geometry::{Padding, Shape, Window};
 use thumbnet_kernels::map::{Map, map};
 use thumbnet_kernels::packed::{
     PackedConv2d, PackedDense, deep_kernel_exists, deep_scratch_bytes, pack_deep, pack_dense,
-    pack_shallow, pack_winograd, pack_winograd4, shallow_kernel_exists, shallow_scratch_bytes,
-    winograd_kernel_exists, winograd_scratch_bytes, winograd4_kernel_exists,
-    winograd4_scratch_bytes,
+    pack_pointwise, pack_shallow, pack_winograd, pack_winograd4, pointwise_kernel_exists,
+    pointwise_scratch_bytes, shallow_kernel_exists, shallow_scratch_bytes, winograd_kernel_exists,
+    winograd_scratch_bytes, winograd4_kernel_exists, winograd4_scratch_bytes,
 };
 use thumbnet_kernels::portable::{Conv2d, Dense, DepthwiseConv2d, conv2d, dense, depthwise_conv2d};
 use thumbnet_kernels::requantize::{FixedPoint, Float, Requantize};
@@ -28,6 +28,7 @@ pub fn cells(codes: &[i8]) -> Vec<Cell<i8>> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Deep,
+    Pointwise,
     Shallow,
     Winograd,
     Winograd4,
@@ -35,7 +36,8 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Deep, Self::Shallow, Self::Winograd, Self::Winograd4];
+    pub const ALL: [Self; 5] =
+        [Self::Deep, Self::Pointwise, Self::Shallow, Self::Winograd, Self::Winograd4];
 
     /// Runs a backend's kernel.
     pub fn run<B: Backend>(
@@ -47,6 +49,7 @@ impl Kind {
     ) {
         match self {
             Self::Deep => B::deep_conv2d(layer, input, scratch, output),
+            Self::Pointwise => B::pointwise_conv2d(layer, input, scratch, output),
             Self::Shallow => B::shallow_conv2d(layer, input, scratch, output),
             Self::Winograd => B::winograd_conv2d(layer, input, scratch, output),
             Self::Winograd4 => B::winograd4_conv2d(layer, input, scratch, output),
@@ -101,12 +104,13 @@ impl Convolution {
     pub fn random(seed: u64, kind: Kind) -> Self {
         let mut random = Random::new(!seed);
         loop {
-            let padding = [0; 4].map(|_| random.below(3));
+            let padding = [0; 4].map(|_| random.below(if kind == Kind::Pointwise { 1 } else { 3 }));
             let [top, left, bottom, right] = padding;
             let (kernel, ic, dilation) = match kind {
                 Kind::Deep => {
                     ([1 + random.below(4), 1 + random.below(5)], 1 + random.below(20), [1, 1])
                 }
+                Kind::Pointwise => ([1, 1], 1 + random.below(70), [1, 1]),
                 Kind::Winograd | Kind::Winograd4 => ([3, 3], 1 + random.below(20), [1, 1]),
                 Kind::Shallow => {
                     let squares = [(2, 1), (3, 1), (3, 2), (5, 1), (3, 3), (3, 4), (7, 1), (5, 3)];
@@ -133,6 +137,7 @@ impl Convolution {
             let input = Shape::new(1 + random.below(11), 1 + random.below(size), ic);
             let exists = match kind {
                 Kind::Deep => deep_kernel_exists(&window, &pool),
+                Kind::Pointwise => pointwise_kernel_exists(&window, &pool),
                 Kind::Shallow => shallow_kernel_exists(&window, &pool, ic),
                 Kind::Winograd => winograd_kernel_exists(&window, &pool),
                 Kind::Winograd4 => winograd4_kernel_exists(&window, &pool),
@@ -193,6 +198,7 @@ impl Convolution {
     pub fn pack(&self, kind: Kind) -> Vec<i32> {
         match kind {
             Kind::Deep => pack_deep(&self.weights, &self.window, self.input.c),
+            Kind::Pointwise => pack_pointwise(&self.weights, self.input.c),
             Kind::Shallow => pack_shallow(&self.weights, &self.window, self.input.c),
             Kind::Winograd => pack_winograd(&self.weights, self.input.c),
             Kind::Winograd4 => pack_winograd4(&self.weights, &self.bias, self.input.c),
@@ -235,6 +241,7 @@ impl Convolution {
     pub fn scratch_bytes(&self, kind: Kind) -> usize {
         match kind {
             Kind::Deep => deep_scratch_bytes(&self.window, &self.pool, self.input),
+            Kind::Pointwise => pointwise_scratch_bytes(self.input),
             Kind::Shallow => shallow_scratch_bytes(&self.window, self.input),
             Kind::Winograd => winograd_scratch_bytes(self.input),
             Kind::Winograd4 => winograd4_scratch_bytes(self.input),

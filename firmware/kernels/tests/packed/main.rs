@@ -39,6 +39,24 @@ fn random_deep_convolutions_match() {
 }
 
 #[test]
+fn random_pointwise_convolutions_match() {
+    for seed in 0..400 {
+        check(&Convolution::random(seed, Kind::Pointwise), Kind::Pointwise);
+    }
+}
+
+#[test]
+fn every_tail_of_pointwise_channels_and_pixels_matches() {
+    let new = |seed, shape, oc| Convolution::new(seed, shape, oc, Window::UNIT, Window::UNIT);
+    for channels in 1..=33 {
+        check(&new(1, Shape::new(1, channels, 3), 4), Kind::Pointwise);
+        check(&new(2, Shape::new(3, 3, channels), 3), Kind::Pointwise);
+        check(&new(3, Shape::new(2, 3, 16), channels), Kind::Pointwise);
+        check(&new(4, Shape::new(1, 1, 32), channels), Kind::Pointwise);
+    }
+}
+
+#[test]
 fn random_shallow_convolutions_match() {
     for seed in 0..400 {
         check(&Convolution::random(seed, Kind::Shallow), Kind::Shallow);
@@ -198,17 +216,23 @@ fn every_width_of_a_row_matches_without_a_pool() {
 #[test]
 fn the_largest_sums_are_exact() {
     // 3 * 3 * 56 = 504 taps of 127 * -128 each: the plain sum and the mixed lanes at their limits.
-    let window = Window::square(3, 1);
-    for [even, odd] in [[127, 127], [-127, 127], [127, -127], [-127, -127]] {
+    let layers = [
+        (Kind::Deep, Shape::new(4, 4, 56), Window::square(3, 1)),
+        (Kind::Pointwise, Shape::new(3, 3, 504), Window::UNIT),
+    ];
+    let weights = [[127, 127], [-127, 127], [127, -127], [-127, -127]];
+    for ((kind, shape, window), [even, odd]) in
+        layers.into_iter().flat_map(|layer| weights.map(|weights| (layer, weights)))
+    {
         for code in [-128, 127] {
-            let mut case = Convolution::new(7, Shape::new(4, 4, 56), 4, window, Window::UNIT);
+            let mut case = Convolution::new(7, shape, 4, window, Window::UNIT);
             let filters = case.weights.chunks_mut(504).enumerate();
             filters.for_each(|(channel, filter)| filter.fill([even, odd][channel % 2]));
             case.codes.fill(code);
             case.bias.fill(0);
             case.multipliers.fill(50_000);
             case.clamp = [-128, 127];
-            check(&case, Kind::Deep);
+            check(&case, kind);
         }
     }
 }
@@ -301,7 +325,8 @@ fn weights_that_are_not_exact_are_not_packed() {
 fn too_little_scratch_leaves_the_output_unwritten() {
     for kind in Kind::ALL {
         let input = Shape::new(6, 6, if kind == Kind::Shallow { 1 } else { 9 });
-        let mut case = Convolution::new(1, input, 3, Window::square(3, 1), Window::UNIT);
+        let window = if kind == Kind::Pointwise { Window::UNIT } else { Window::square(3, 1) };
+        let mut case = Convolution::new(1, input, 3, window, Window::UNIT);
         case.bias.fill(0);
         let weights = case.pack(kind);
         let layer = case.packed(&weights, case.fixed());

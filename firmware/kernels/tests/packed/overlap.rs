@@ -4,8 +4,8 @@
 use crate::cases::{Convolution, Depthwise, Kind, Random, cells};
 use core::cell::Cell;
 use thumbnet_kernels::armv7em::{
-    deep_conv2d_order, depthwise_conv2d_order, shallow_conv2d_order, winograd_conv2d_order,
-    winograd4_conv2d_order,
+    deep_conv2d_order, depthwise_conv2d_order, pointwise_conv2d_order, shallow_conv2d_order,
+    winograd_conv2d_order, winograd4_conv2d_order,
 };
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
 use thumbnet_kernels::map::Map;
@@ -99,6 +99,11 @@ fn packed(kind: Kind, order: impl Fn(&Window) -> Order) {
 #[test]
 fn deep_convolutions_overlap() {
     packed(Kind::Deep, deep_conv2d_order);
+}
+
+#[test]
+fn pointwise_convolutions_overlap() {
+    packed(Kind::Pointwise, |_| pointwise_conv2d_order());
 }
 
 #[test]

@@ -1,0 +1,298 @@
+//! Four pixels of a convolution with windows of one element, all channels by pairs, from halfwords to codes.
+
+use super::Chunk;
+use crate::map::Map;
+use crate::requantize::{Scales, scaled};
+
+/// What the channels of a layer need.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Channels<'a> {
+    /// Mixed-lane weights, the same number of words for each pair of channels.
+    pub weights: &'a [i32],
+    /// One bias a channel.
+    pub biases: &'a [i32],
+    /// One scale a channel.
+    pub scales: Scales<'a>,
+    /// What real 0 becomes.
+    pub zero_point: i8,
+}
+
+/// Writes the codes of the pairs of channels that there are weights for, to the start of each of four pixels. The inputs
+/// are a chunk for each word of a pair's weights: the halfwords of the four pixels. Pixels that are one and the same
+/// get the same codes if their inputs are the same too.
+///
+/// ```text
+/// for each pair of channels a, b:
+///     mix[0..4] = plain[0..4] = bias a
+///     for each word w of mixed weights, x[0..4] = the chunk of the four pixels:
+///         mix[0..4]   += x[0..4] * w
+///         plain[0..4] += x[0..4] * sxtb16(w)
+///     a[0..4] = plain[0..4], b[0..4] = bias b + (mix[0..4] - plain[0..4]) >> 8
+///     codes = scale(a[0..4]), scale(b[0..4])
+/// ```
+///
+/// Weights come through the FPU's registers, which leaves one for all four halfwords to be loaded at once. Cost: 11
+/// instructions a word (16 multiplications) and 6 for each 16 (or 8, or 4) words; 83 a pair (8 codes) with factors, 55
+/// with multipliers; about 60 a call. Without an FPU 12 a word and 5 for each 16 words.
+///
+/// Does nothing where slices are too short.
+pub(crate) type PointwiseTile = fn(&[Chunk], Channels<'_>, [&Map; 4]);
+
+/// The kernel for pairs of channels of so many words, a multiple of 4, and scales of this kind.
+#[inline(always)]
+pub(crate) fn pointwise_tile(words: usize, scales: Scales<'_>) -> PointwiseTile {
+    match (scales, words % 16) {
+        (Scales::Fixed(_), 0) => Tile::<16, 0>::run,
+        (Scales::Fixed(_), 8) => Tile::<8, 0>::run,
+        (Scales::Fixed(_), _) => Tile::<4, 0>::run,
+        (Scales::Float(_), 0) => Tile::<16, 1>::run,
+        (Scales::Float(_), 8) => Tile::<8, 1>::run,
+        (Scales::Float(_), _) => Tile::<4, 1>::run,
+    }
+}
+
+/// `WORDS` are loaded at a time; `FLOAT` is 1 for factors, 0 for multipliers.
+struct Tile<const WORDS: usize, const FLOAT: usize>;
+
+impl<const WORDS: usize, const FLOAT: usize> Tile<WORDS, FLOAT> {
+    fn run(inputs: &[Chunk], channels: Channels<'_>, pixels: [&Map; 4]) {
+        let words = inputs.len();
+        let pairs = channels.weights.len() / words.max(1);
+        let codes = 2 * pairs;
+        let scales = match (channels.scales, FLOAT) {
+            (Scales::Fixed(multipliers), 0) => multipliers.len(),
+            (Scales::Float(factors), 1) => factors.len(),
+            _ => 0,
+        };
+        if pairs == 0
+            || !words.is_multiple_of(WORDS)
+            || channels.weights.len() != pairs * words
+            || codes > channels.biases.len().min(scales)
+            || pixels.iter().any(|pixel| codes > pixel.len())
+        {
+            return;
+        }
+        #[cfg(native_dsp)]
+        if FLOAT == 0 || cfg!(native_fpu) {
+            let frame = Frame::of(inputs, channels, pixels);
+            // SAFETY: one or more pairs of channels, with the biases, scales and places of their codes (which are
+            // cells), and whole blocks of words, with a chunk for each: all that the kernel reads and writes. It has
+            // the instructions: `native_dsp` and `native_fpu` are set for targets that do.
+            unsafe { Self::kernel(&frame) };
+            return;
+        }
+        model(inputs, channels, pixels);
+    }
+
+    /// Registers: r0 inputs, r1 r2 r3 r12 the halfwords of the pixels, lr a word of weights; sums of the pixels, plain in
+    /// r4 r6 r8 r10 and mixed in r5 r7 r9 r11. Without an FPU r2 and r3 halfwords of two pixels at a time, r1 weights,
+    /// r12 a word of them. On the stack: the frame, nine saved registers.
+    ///
+    /// # Safety
+    /// As said where it is called; the target has the DSP extension, and the FPU if it was built for one, which rounds
+    /// to nearest even (so it is out of reset, and Rust forbids to change it).
+    #[cfg(native_dsp)]
+    #[unsafe(naked)]
+    unsafe extern "C" fn kernel(frame: *const Frame) {
+        core::arch::naked_asm!(
+            // Naked functions are assembled without the target's FPU, which has single precision at least.
+            ".fpu fpv4-sp-d16",
+            "push {{r4, r5, r6, r7, r8, r9, r10, r11, lr}}",
+            "sub sp, sp, #44",
+            "ldm r0, {{r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}}",
+            "stm sp, {{r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, r11}}",
+            // The next pair of channels.
+            "1:",
+            "ldrd r0, r12, [sp]",
+            "ldr r4, [r12]",
+            "mov r5, r4",
+            "mov r6, r4",
+            "mov r7, r4",
+            "mov r8, r4",
+            "mov r9, r4",
+            "mov r10, r4",
+            "mov r11, r4",
+            // The next block of words.
+            "2:",
+            ".if {fpu}",
+            "ldr lr, [sp, #12]",
+            ".if {words} == 16",
+            "vldmia lr!, {{s0-s15}}",
+            ".elseif {words} == 8",
+            "vldmia lr!, {{s0-s7}}",
+            ".else",
+            "vldmia lr!, {{s0-s3}}",
+            ".endif",
+            "str lr, [sp, #12]",
+            ".irp word, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15",
+            ".if \\word < {words}",
+            "ldm r0!, {{r1, r2, r3, r12}}",
+            "vmov lr, s\\word",
+            "smlad r5, lr, r1, r5",
+            "smlad r7, lr, r2, r7",
+            "smlad r9, lr, r3, r9",
+            "smlad r11, lr, r12, r11",
+            "sxtb16 lr, lr",
+            "smlad r4, lr, r1, r4",
+            "smlad r6, lr, r2, r6",
+            "smlad r8, lr, r3, r8",
+            "smlad r10, lr, r12, r10",
+            ".endif",
+            ".endr",
+            ".else",
+            "ldr r1, [sp, #12]",
+            ".rept {words}",
+            "ldr r12, [r1], #4",
+            "ldrd r2, r3, [r0], #8",
+            "sxtb16 lr, r12",
+            "smlad r5, r12, r2, r5",
+            "smlad r7, r12, r3, r7",
+            "smlad r4, lr, r2, r4",
+            "smlad r6, lr, r3, r6",
+            "ldrd r2, r3, [r0], #8",
+            "smlad r9, r12, r2, r9",
+            "smlad r11, r12, r3, r11",
+            "smlad r8, lr, r2, r8",
+            "smlad r10, lr, r3, r10",
+            ".endr",
+            "str r1, [sp, #12]",
+            ".endif",
+            "ldr lr, [sp, #8]",
+            "cmp r0, lr",
+            "bne 2b",
+            // Sums of channel b, in the places of the mixed ones.
+            "ldr r12, [sp, #4]",
+            "ldr r3, [r12, #4]",
+            "adds r12, #8",
+            "str r12, [sp, #4]",
+            "sub r5, r5, r4",
+            "sub r7, r7, r6",
+            "sub r9, r9, r8",
+            "sub r11, r11, r10",
+            "add r5, r3, r5, asr #8",
+            "add r7, r3, r7, asr #8",
+            "add r9, r3, r9, asr #8",
+            "add r11, r3, r11, asr #8",
+            "ldrd r12, lr, [sp, #20]",
+            ".if {float}",
+            "vldmia r12!, {{s8, s9}}",
+            "str r12, [sp, #20]",
+            "vmov s0, s1, r4, r5",
+            "vmov s2, s3, r6, r7",
+            "vmov s4, s5, r8, r9",
+            "vmov s6, s7, r10, r11",
+            ".irp sum, 0, 1, 2, 3, 4, 5, 6, 7",
+            "vcvt.f32.s32 s\\sum, s\\sum",
+            ".endr",
+            ".irp sum, 0, 2, 4, 6",
+            "vmul.f32 s\\sum, s\\sum, s8",
+            ".endr",
+            ".irp sum, 1, 3, 5, 7",
+            "vmul.f32 s\\sum, s\\sum, s9",
+            ".endr",
+            // Saturates to i32, NaN to 0.
+            ".irp sum, 0, 1, 2, 3, 4, 5, 6, 7",
+            "vcvtr.s32.f32 s\\sum, s\\sum",
+            ".endr",
+            "vmov r4, r5, s0, s1",
+            "vmov r6, r7, s2, s3",
+            "vmov r8, r9, s4, s5",
+            "vmov r10, r11, s6, s7",
+            ".irp sum, r4, r5, r6, r7, r8, r9, r10, r11",
+            "qadd \\sum, \\sum, lr",
+            ".endr",
+            ".else",
+            "ldrd r2, r3, [r12], #8",
+            "str r12, [sp, #20]",
+            ".irp sum, r4, r6, r8, r10",
+            "smmlar \\sum, \\sum, r2, lr",
+            ".endr",
+            ".irp sum, r5, r7, r9, r11",
+            "smmlar \\sum, \\sum, r3, lr",
+            ".endr",
+            ".endif",
+            ".irp sum, r4, r5, r6, r7, r8, r9, r10, r11",
+            "ssat \\sum, #8, \\sum",
+            ".endr",
+            "bfi r4, r5, #8, #8",
+            "bfi r6, r7, #8, #8",
+            "bfi r8, r9, #8, #8",
+            "bfi r10, r11, #8, #8",
+            "add lr, sp, #28",
+            "ldm lr, {{r0, r2, r3, r12}}",
+            "strh r4, [r0], #2",
+            "strh r6, [r2], #2",
+            "strh r8, [r3], #2",
+            "strh r10, [r12], #2",
+            "stm lr, {{r0, r2, r3, r12}}",
+            "ldrd r0, r2, [sp, #12]",
+            "cmp r0, r2",
+            "bne 1b",
+            "add sp, sp, #44",
+            "pop {{r4, r5, r6, r7, r8, r9, r10, r11, pc}}",
+            words = const WORDS,
+            float = const FLOAT,
+            fpu = const cfg!(native_fpu) as usize,
+        )
+    }
+}
+
+/// What the kernel keeps on its stack, in this order; offsets of its fields stand in the assembly.
+#[cfg(native_dsp)]
+#[repr(C)]
+struct Frame {
+    inputs: *const Chunk,
+    biases: *const i32,
+    inputs_end: *const Chunk,
+    weights: *const i32,
+    weights_end: *const i32,
+    scales: *const u32,
+    zero_point: i32,
+    pixels: [*mut i8; 4],
+}
+
+#[cfg(native_dsp)]
+impl Frame {
+    #[inline(always)]
+    fn of(inputs: &[Chunk], channels: Channels<'_>, pixels: [&Map; 4]) -> Self {
+        let (inputs, weights) = (inputs.as_ptr_range(), channels.weights.as_ptr_range());
+        Self {
+            inputs: inputs.start,
+            biases: channels.biases.as_ptr(),
+            inputs_end: inputs.end,
+            weights: weights.start,
+            weights_end: weights.end,
+            scales: match channels.scales {
+                Scales::Fixed(multipliers) => multipliers.as_ptr().cast(),
+                Scales::Float(factors) => factors.as_ptr().cast(),
+            },
+            zero_point: i32::from(channels.zero_point),
+            pixels: pixels.map(|pixel| pixel.as_ptr().cast_mut().cast()),
+        }
+    }
+}
+
+/// The same in plain Rust; also what runs where an FPU is missing.
+fn model(inputs: &[Chunk], channels: Channels<'_>, pixels: [&Map; 4]) {
+    use super::model::{smlad, sxtb16};
+
+    let pairs = channels.weights.chunks_exact(inputs.len().max(1));
+    for (pair, (weights, biases)) in pairs.zip(channels.biases.as_chunks::<2>().0).enumerate() {
+        for (position, pixel) in pixels.iter().enumerate() {
+            let [mut mixed, mut plain] = [0, 0];
+            for (chunk, word) in inputs.iter().zip(weights) {
+                let [x, w] = [chunk.get(position).copied().unwrap_or(0), *word as u32];
+                mixed = smlad(w, x, mixed);
+                plain = smlad(sxtb16(w), x, plain);
+            }
+            let sums = [plain, mixed.wrapping_sub(plain) >> 8];
+            for (lane, (sum, bias)) in sums.into_iter().zip(biases).enumerate() {
+                let channel = 2 * pair + lane;
+                let (scales, sum) = (channels.scales, sum.wrapping_add(*bias));
+                if let Some(code) = pixel.get(channel) {
+                    code.set(scaled(sum, scales.bits(channel), scales, channels.zero_point));
+                }
+            }
+        }
+    }
+}
