@@ -20,10 +20,11 @@ pub(crate) fn top(program: &Program, logits: &[i8], count: usize) -> Vec<Class> 
     best.map(|class| Class { label: label(program, class), score: scores[class] }).collect()
 }
 
-/// The index of the largest logit; the first of equals, as on the device.
-pub(crate) fn best(logits: &[i8]) -> usize {
-    let largest = logits.iter().max();
-    logits.iter().position(|logit| Some(logit) == largest).unwrap_or(0)
+/// The index of the largest score; the first of equals, as on the device.
+pub(crate) fn best<T: PartialOrd>(scores: &[T]) -> usize {
+    let larger =
+        |best: usize, index: usize| if scores[index] > scores[best] { index } else { best };
+    (1..scores.len()).fold(0, larger)
 }
 
 fn softmax(logits: &[i8], scale: f32) -> Vec<f32> {
@@ -41,7 +42,7 @@ mod tests {
     #[test]
     fn the_first_of_equal_logits_wins() {
         assert_eq!(best(&[-3, 7, 7, 1]), 1);
-        assert_eq!(best(&[]), 0);
+        assert_eq!(best::<i8>(&[]), 0);
     }
 
     #[test]

@@ -9,19 +9,24 @@ use thumbnet_simulate::desktop::Simulator;
 
 /// Correct answers among the first `images` pictures.
 pub(crate) fn count_correct(program: &Program, pictures: &Pictures, images: usize) -> usize {
+    let answers = predict(program, pictures, images);
+    answers.iter().zip(&pictures.labels).filter(|(answer, label)| answer == label).count()
+}
+
+/// The class of each of the first `images` pictures.
+pub(crate) fn predict(program: &Program, pictures: &Pictures, images: usize) -> Vec<usize> {
     let bar = bar(images as u64, "pictures");
-    let correct = (0..images)
+    let answers = (0..images)
         .into_par_iter()
         .map_init(
             || <Simulator>::new(program),
             |simulator, index| {
                 let codes = to_codes(pictures.picture(index));
                 bar.inc(1);
-                best(simulator.run(&codes, &mut |_, _| {})) == pictures.labels[index]
+                best(simulator.run(&codes, &mut |_, _| {}))
             },
         )
-        .filter(|&correct| correct)
-        .count();
+        .collect();
     bar.finish_and_clear();
-    correct
+    answers
 }

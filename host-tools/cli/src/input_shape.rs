@@ -15,6 +15,11 @@ pub(crate) struct InputShapeOption {
 }
 
 impl InputShapeOption {
+    /// The shape, if one is given.
+    pub(crate) fn shape(&self) -> Option<&InputShape> {
+        self.shape.as_ref()
+    }
+
     /// Lets `file` be a copy in which the input has the shape given, if one is; the copy lives as long as what is
     /// returned. Firmware builds and other engines read the same copy.
     pub(crate) fn apply(&self, file: &mut PathBuf) -> anyhow::Result<Option<TempDir>> {

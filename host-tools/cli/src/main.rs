@@ -3,9 +3,11 @@
 
 mod classify;
 mod evaluation;
+mod form;
 mod inference;
 mod input_shape;
 mod model_file;
+mod noise;
 mod outcome;
 mod progress;
 mod reference;

@@ -27,8 +27,9 @@ pub enum Calibrate {
 pub(crate) fn observe(
     graph: &FloatGraph,
     pictures: &[u8],
+    zero_byte: u8,
 ) -> Result<Vec<Statistics>, QuantizeError> {
-    let executor = Executor::new(graph)?;
+    let executor = Executor::new(graph)?.with_zero_byte(zero_byte);
     let len = graph.tensor(graph.input).shape.len();
     if pictures.is_empty() || !pictures.len().is_multiple_of(len) {
         return Err(QuantizeError::Calibration { bytes: pictures.len(), picture: len });

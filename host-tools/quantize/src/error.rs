@@ -101,4 +101,13 @@ pub enum QuantizeError {
         /// Name of the node.
         node: String,
     },
+    /// A mean or a deviation that is not one number, or one a channel.
+    #[error(
+        "the normalization does not suit the network's {channels} input channels: give one mean \
+         and one positive deviation, or {channels} of each"
+    )]
+    Normalization {
+        /// Channels of the network's input.
+        channels: usize,
+    },
 }

@@ -12,6 +12,8 @@ pub struct Executor<'a> {
     /// One entry a node: `[kh, kw, groups, ic / groups, oc / groups]` for a convolution, else
     /// empty.
     filters: Vec<Vec<f32>>,
+    /// The byte of a picture that is real 0.
+    zero_byte: u8,
 }
 
 impl<'a> Executor<'a> {
@@ -33,7 +35,13 @@ impl<'a> Executor<'a> {
                 _ => Vec::new(),
             })
             .collect();
-        Ok(Self { graph, filters })
+        Ok(Self { graph, filters, zero_byte: 0 })
+    }
+
+    /// For a network to which this byte of a picture is real 0.
+    #[must_use]
+    pub fn with_zero_byte(self, zero_byte: u8) -> Self {
+        Self { zero_byte, ..self }
     }
 
     /// The values of all tensors, by index of [`thumbnet_graph::TensorId`], for an input of real
@@ -64,12 +72,14 @@ impl<'a> Executor<'a> {
         Ok(values)
     }
 
-    /// [`Executor::run`] on a picture: real = byte / 255.
+    /// [`Executor::run`] on a picture: real = (byte - zero byte) / 255.
     ///
     /// # Errors
     /// [`QuantizeError::InputLength`].
     pub fn run_picture(&self, picture: &[u8]) -> Result<Vec<Vec<f32>>, QuantizeError> {
-        let input: Vec<f32> = picture.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+        let zero = f32::from(self.zero_byte);
+        let real = |&byte: &u8| (f32::from(byte) - zero) / 255.0;
+        let input: Vec<f32> = picture.iter().map(real).collect();
         self.run(&input)
     }
 }

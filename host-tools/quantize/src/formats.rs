@@ -104,7 +104,8 @@ impl<'a> Plan<'a> {
         let tensors = graph.tensors.iter().zip(statistics).zip(floors).enumerate();
         let sets = tensors.map(|(index, ((tensor, statistics), floor))| {
             let range = if index == graph.input.0 {
-                Range { low: 0.0, high: 1.0 }
+                let zero = f64::from(options.zero_byte);
+                Range { low: -zero / 255.0, high: (255.0 - zero) / 255.0 }
             } else if index == graph.output.0 && cut_logits {
                 statistics.range(Calibrate::MinMax, floor)
             } else {

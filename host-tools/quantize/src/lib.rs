@@ -9,11 +9,14 @@
 #![forbid(unsafe_code)]
 
 mod calibrate;
+mod equalize;
 mod error;
 pub mod float;
+mod fold;
 mod formats;
 pub mod integer;
 mod lower;
+mod normalize;
 mod report;
 #[cfg(test)]
 mod sample;
@@ -26,7 +29,10 @@ mod tests;
 mod weights;
 
 pub use calibrate::Calibrate;
+pub use equalize::Equalize;
 pub use error::QuantizeError;
+pub use fold::fold_affine;
+pub use normalize::{Normalization, Prepared, prepare};
 pub use report::LayerReport;
 
 use formats::Format;
@@ -42,6 +48,8 @@ pub struct Quantized {
     pub graph: Int8Graph,
     /// One report a node of `graph`, in order.
     pub layers: Vec<LayerReport>,
+    /// Whether layers were equalized first.
+    pub equalized: bool,
 }
 
 /// How to quantize.
@@ -51,11 +59,20 @@ pub struct Options {
     pub form: Form,
     /// How ranges of activations are chosen.
     pub calibrate: Calibrate,
+    /// Whether channels are brought to equal ranges first.
+    pub equalize: Equalize,
+    /// The byte of a picture that is real 0: see [`prepare`].
+    pub zero_byte: u8,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { form: Form::QLinear, calibrate: Calibrate::MeanSquaredError }
+        Self {
+            form: Form::QLinear,
+            calibrate: Calibrate::MeanSquaredError,
+            equalize: Equalize::Never,
+            zero_byte: 0,
+        }
     }
 }
 
@@ -82,7 +99,35 @@ pub fn quantize_with(
     calibration: &[u8],
     options: &Options,
 ) -> Result<Quantized, QuantizeError> {
-    let statistics = calibrate::observe(graph, calibration)?;
+    let plain = || quantize_as_it_is(graph, calibration, options);
+    let equalized = || -> Result<Option<Quantized>, QuantizeError> {
+        let Some(graph) = equalize::equalize(graph, calibration, options.zero_byte)? else {
+            return Ok(None);
+        };
+        let quantized = quantize_as_it_is(&graph, calibration, options)?;
+        Ok(Some(Quantized { equalized: true, ..quantized }))
+    };
+    match options.equalize {
+        Equalize::Never => plain(),
+        Equalize::Always => equalized()?.map_or_else(plain, Ok),
+        Equalize::IfBetter => match (plain(), equalized()) {
+            (Ok(plain), Ok(Some(equalized))) => {
+                let better = equalized.output_sqnr_db() > plain.output_sqnr_db();
+                Ok(if better { equalized } else { plain })
+            }
+            (Err(_), Ok(Some(equalized))) => Ok(equalized),
+            (plain, _) => plain,
+        },
+    }
+}
+
+fn quantize_as_it_is(
+    graph: &FloatGraph,
+    calibration: &[u8],
+    options: &Options,
+) -> Result<Quantized, QuantizeError> {
+    let zero_byte = options.zero_byte;
+    let statistics = calibrate::observe(graph, calibration, zero_byte)?;
     let layers = lower::lower(graph);
     let formats = formats::choose(graph, &layers, &statistics, options)?;
     let mut assembly = Assembly::new(graph, &formats);
@@ -91,14 +136,22 @@ pub fn quantize_with(
         costs.push(assembly.push(layer, options.form)?);
     }
     let int8 = assembly.finish();
-    let noise = report::measure_noise(graph, &int8, &layers, &formats, calibration)?;
+    let noise = report::measure_noise(graph, &int8, &layers, &formats, calibration, zero_byte)?;
     let layers = layers.iter().zip(noise).zip(costs);
     let layers = layers
         .map(|((layer, sqnr_db), cost)| {
             LayerReport::new(layer.name, layer.op_name(), sqnr_db, cost)
         })
         .collect();
-    Ok(Quantized { graph: int8, layers })
+    Ok(Quantized { graph: int8, layers, equalized: false })
+}
+
+impl Quantized {
+    /// Signal over noise of the layer that makes the output, in decibels.
+    fn output_sqnr_db(&self) -> f64 {
+        let maker = self.graph.producer(self.graph.output);
+        maker.map_or(f64::INFINITY, |index| self.layers[index].sqnr_db)
+    }
 }
 
 /// The int8 graph while its nodes are added.

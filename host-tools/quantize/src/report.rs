@@ -40,8 +40,9 @@ pub(crate) fn measure_noise(
     layers: &[Layer],
     formats: &[Format],
     pictures: &[u8],
+    zero_byte: u8,
 ) -> Result<Vec<f64>, QuantizeError> {
-    let executor = Executor::new(float)?;
+    let executor = Executor::new(float)?.with_zero_byte(zero_byte);
     let len = float.tensor(float.input).shape.len();
     let some = &pictures[..pictures.len().min(PICTURES * len)];
     let powers: Vec<Vec<[f64; 2]>> = some

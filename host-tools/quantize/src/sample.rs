@@ -44,6 +44,18 @@ impl Builder {
         self.window(name, channels, window, 1)
     }
 
+    /// A scale and a shift a channel: batch normalization.
+    pub fn affine(&mut self, name: &str) -> &mut Self {
+        let channels = self.shape().c;
+        self.window(name, channels, Window::UNIT, channels)
+    }
+
+    /// Goes on from a tensor made before.
+    pub fn goto(&mut self, tensor: TensorId) -> &mut Self {
+        self.here = tensor;
+        self
+    }
+
     /// A convolution with any window and groups.
     pub fn window(
         &mut self,

@@ -43,7 +43,7 @@ fn for_each_channel(graph: &Int8Graph, mut check: impl FnMut(f32, f32, Quantizat
 fn the_seed_cnn_is_exact_and_close_in_both_forms() {
     let float = seed_cnn(1);
     for form in [Form::QLinear, Form::Qdq] {
-        let Quantized { graph, layers } = quantized(&float, form);
+        let Quantized { graph, layers, .. } = quantized(&float, form);
         let ops: Vec<&str> = layers.iter().map(|layer| layer.op).collect();
         assert_eq!(ops, ["Conv", "MaxPool", "Conv", "MaxPool", "Conv", "Conv"]);
         for layer in &layers {
@@ -100,7 +100,7 @@ fn every_f32_of_the_qdq_form_is_exact() {
 #[test]
 fn the_residual_network_adds_powers_of_two_and_averages_ones() {
     for form in [Form::QLinear, Form::Qdq] {
-        let Quantized { graph, layers } = quantized(&residual(4), form);
+        let Quantized { graph, layers, .. } = quantized(&residual(4), form);
         for (node, layer) in graph.nodes.iter().zip(&layers) {
             assert!(layer.sqnr_db > LEAST_SQNR_DB, "{form:?} {layer:?}");
             if let Op::Add = node.op {
@@ -181,7 +181,7 @@ fn a_relu_behind_a_pool_clamps_before_it() {
     let mut builder = Builder::new(Shape::new(8, 8, 1), 14);
     builder.conv2d("conv", 6, 3).max_pool2d("pool", 2).relu("relu").dense("logits", 3);
     let float = builder.finish();
-    let Quantized { graph, layers } = quantized(&float, Form::QLinear);
+    let Quantized { graph, layers, .. } = quantized(&float, Form::QLinear);
     assert_eq!(format(&graph, graph.nodes[0].output).zero_point, -128);
     for layer in layers {
         assert!(layer.sqnr_db > LEAST_SQNR_DB, "{layer:?}");

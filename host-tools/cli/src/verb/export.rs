@@ -1,18 +1,20 @@
 //! `thumbnet export`: a trained network as int8 ONNX.
 
+use crate::form::FormName;
 use crate::inference::count_correct;
+use crate::noise::{self, Layer};
 use crate::outcome::Outcome;
-use crate::report::{print_json, table, thousands};
+use crate::report::{print_json, thousands};
 use crate::verb::data::load_pictures;
 use crate::verb::train;
 use anyhow::{Context, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
 use thumbnet_compile::{Options, compile, digest};
 use thumbnet_data::Dataset;
 use thumbnet_graph::onnx::{self, Form};
-use thumbnet_quantize::{LayerReport, quantize};
+use thumbnet_quantize::quantize;
 use thumbnet_train::{Trained, load};
 
 /// Pictures that ranges of activations are taken from: more change nothing that can be measured.
@@ -47,14 +49,6 @@ pub(crate) struct Export {
     json: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum FormName {
-    /// QLinearConv, int8 MaxPool.
-    Qlinear,
-    /// QuantizeLinear and DequantizeLinear around float operators.
-    Qdq,
-}
-
 #[derive(Serialize)]
 struct Report {
     file: String,
@@ -65,28 +59,11 @@ struct Report {
     layers: Vec<Layer>,
 }
 
-#[derive(Serialize)]
-struct Layer {
-    node: String,
-    op: &'static str,
-    /// Signal over quantization noise, in decibels.
-    sqnr_db: f64,
-    /// Largest relative growth of a weight scale in the search for equal thresholds.
-    scale_growth: f64,
-    /// Most scales that a channel tried.
-    tries: u32,
-    /// Largest magnitude that an accumulator can reach.
-    accumulator_bound: i64,
-}
-
 impl Export {
     pub(crate) fn run(self) -> anyhow::Result<Outcome> {
         let trained = load(&self.folder)?;
         let dataset = self.load_data(&trained)?;
-        let form = match self.form {
-            FormName::Qlinear => Form::QLinear,
-            FormName::Qdq => Form::Qdq,
-        };
+        let form = Form::from(self.form);
         let calibration = dataset.train.subset(CALIBRATION_PICTURES);
         let quantized = quantize(&trained.network.to_graph(), &calibration.pixels, form)?;
         let bytes = onnx::write(&quantized.graph, form);
@@ -152,27 +129,9 @@ impl Export {
     }
 }
 
-impl From<LayerReport> for Layer {
-    fn from(layer: LayerReport) -> Self {
-        let LayerReport { node, op, sqnr_db, scale_growth, tries, accumulator_bound } = layer;
-        Self { node, op, sqnr_db, scale_growth, tries, accumulator_bound }
-    }
-}
-
 impl Report {
     fn print(&self) {
-        let rows = self.layers.iter().map(|layer| {
-            vec![
-                layer.node.clone(),
-                layer.op.to_owned(),
-                format!("{:.1}", layer.sqnr_db),
-                format!("{:.1e}", layer.scale_growth),
-                layer.tries.to_string(),
-                thousands(layer.accumulator_bound.unsigned_abs()),
-            ]
-        });
-        let headers = ["layer", "op", "SQNR (dB)", "scale growth", "tries", "largest accumulator"];
-        println!("{}", table(&headers, &[2, 3, 4, 5], rows.collect()));
+        println!("{}", noise::table(&self.layers));
         println!(
             "\naccuracy  float {:.2} %, int8 {:.2} % ({} test pictures)",
             self.float_accuracy * 100.0,

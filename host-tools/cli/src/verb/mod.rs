@@ -6,6 +6,7 @@ mod export;
 mod inspect;
 mod parity;
 mod profile;
+mod quantize;
 mod run;
 mod simulate;
 mod train;
@@ -23,6 +24,8 @@ pub(crate) enum Verb {
     Train(train::Train),
     /// Quantize a trained network and write it as int8 ONNX.
     Export(export::Export),
+    /// Turn a float ONNX file into an int8 one.
+    Quantize(quantize::Quantize),
     /// Prove that tract computes the same bytes, layer by layer.
     Parity(parity::Parity),
     /// Show what a model is and whether it fits a board.
@@ -44,6 +47,7 @@ impl Verb {
             Self::Data(verb) => verb.run(),
             Self::Train(verb) => verb.run(),
             Self::Export(verb) => verb.run(),
+            Self::Quantize(verb) => verb.run(),
             Self::Parity(verb) => verb.run(),
             Self::Inspect(verb) => verb.run(),
             Self::Compile(verb) => verb.run(),
