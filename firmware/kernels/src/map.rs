@@ -22,6 +22,20 @@ pub(crate) fn word(codes: &[Cell<i8>; 4]) -> u32 {
     u32::from_le_bytes(codes.each_ref().map(|code| code.get() as u8))
 }
 
+/// Copies as many codes as `to` holds, by fours.
+#[inline(always)]
+pub(crate) fn copy(from: &Map, to: &mut [i8]) {
+    let (to_fours, to_rest) = to.as_chunks_mut::<4>();
+    let (from_fours, _) = from.as_chunks::<4>();
+    let rest = from.get(4 * to_fours.len()..).unwrap_or_default();
+    for (to, from) in to_fours.iter_mut().zip(from_fours) {
+        *to = word(from).to_le_bytes().map(|byte| byte as i8);
+    }
+    for (to, from) in to_rest.iter_mut().zip(rest) {
+        *to = from.get();
+    }
+}
+
 /// The maps in an arena: views that may overlap, beside one scratch area that overlaps none of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Maps<'a> {

@@ -2,9 +2,10 @@
 
 use crate::geometry::{Shape, Window};
 use crate::intrin::{
-    BLOCKS, Chunk, DeepSums as Sums, DeepTile, chunks_mut, deep_tile, sxtb16, sxtb16_ror8,
+    BLOCKS, Chunk, DeepSums as Sums, DeepTile, Rectangle, chunk_rows, chunks_mut, deep_tile,
+    sxtb16, sxtb16_ror8,
 };
-use crate::map::{Map, word};
+use crate::map::Map;
 use crate::order::{Channels, Order};
 use crate::packed::{PackedConv2d, deep_fits, deep_patch_size, deep_words_of_four};
 use crate::requantize::Requantize;
@@ -172,6 +173,21 @@ impl Frame {
             patch.fill(halfwords(four, four));
         }
         let first = (rows.start * w + columns.start) * c;
+        let rectangle = Rectangle {
+            rows: rows.count,
+            columns: columns.count,
+            chunks: c.div_ceil(8),
+            row_step: w * c,
+            pixel_step: c,
+            to_row_step: self.row_len,
+            to_chunk_step: kernel_w,
+        };
+        let [from, to] = [first, rows.first * self.row_len + columns.first];
+        let to = patch.get_mut(to..).unwrap_or_default();
+        if chunk_rows(input.get(from..).unwrap_or_default(), rectangle, to) {
+            return;
+        }
+        // Nothing at all, or the last chunk of the map, of which the kernel would read too much.
         let input_rows = input.get(first..).unwrap_or_default().chunks((w * c).max(1));
         let patch_rows =
             patch.chunks_exact_mut(self.row_len.max(1)).skip(rows.first).take(rows.count);
@@ -180,28 +196,14 @@ impl Frame {
                 let to = to.get_mut(columns.first..columns.first + columns.count);
                 let pixels = pixels.get(chunk * 8..).unwrap_or_default();
                 let left = c.wrapping_sub(chunk * 8);
-                if left >= 8 {
-                    copy_whole(pixels, c, to.unwrap_or_default());
-                } else {
-                    copy_tail(pixels, c, left, to.unwrap_or_default());
-                }
+                copy(pixels, c, left, to.unwrap_or_default());
             }
         }
     }
 }
 
-/// Eight channels of neighbouring pixels, each `step` codes after the last.
-#[inline(always)]
-fn copy_whole(pixels: &Map, step: usize, chunks: &mut [Chunk]) {
-    for (chunk, pixel) in chunks.iter_mut().zip(pixels.chunks(step.max(1))) {
-        if let [low, high, ..] = pixel.as_chunks::<4>().0 {
-            *chunk = halfwords(word(low), word(high));
-        }
-    }
-}
-
-/// The last `left` channels of neighbouring pixels, filled up with 0; their weights are 0.
-fn copy_tail(pixels: &Map, step: usize, left: usize, chunks: &mut [Chunk]) {
+/// The first `left` of eight channels of neighbouring pixels, filled up with 0, each `step` codes after the last.
+fn copy(pixels: &Map, step: usize, left: usize, chunks: &mut [Chunk]) {
     for (chunk, pixel) in chunks.iter_mut().zip(pixels.chunks(step.max(1))) {
         let mut channels = [0; 8];
         for (to, from) in channels.iter_mut().zip(pixel).take(left) {

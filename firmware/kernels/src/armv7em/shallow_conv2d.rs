@@ -4,9 +4,9 @@ use crate::geometry::{Shape, Window};
 use crate::intrin::{
     PAIRS, ShallowSums as Sums, ShallowTile, Taps, gather, halfwords_mut, shallow_tile, taps_mut,
 };
-use crate::map::Map;
+use crate::map::{Map, copy, map};
 use crate::order::{Channels, Order};
-use crate::packed::{PackedConv2d, shallow_fits};
+use crate::packed::{PackedConv2d, shallow_fits, shallow_frame_bytes, shallow_frame_size};
 use crate::requantize::Requantize;
 
 /// Channels whose sums wait on the stack to be requantized.
@@ -56,14 +56,17 @@ fn convolve<R: Requantize>(
     }
     let pooled = layer.pool.kernel != [1, 1];
     let words = layer.filter_len().div_ceil(2);
-    let Some(patch) = taps_mut(scratch).get_mut(..words) else { return };
+    let frame_bytes = shallow_frame_bytes(&layer.window, layer.input.c);
+    let Some((below, taps)) = scratch.split_at_mut_checked(frame_bytes) else { return };
+    let Some(patch) = taps_mut(taps).get_mut(..words) else { return };
+    let frame = Frame::of(layer, pooled);
     // The lane of a last odd tap meets a weight of 0, whatever it holds.
     let Shape { w, c, .. } = layer.output;
     let pixels_at_once = if pooled { 1 } else { 4 };
     let mut sums = [[0; CHANNELS]; 4];
     for (y, row) in output.chunks_exact((w * c).max(1)).enumerate() {
         for (x, pixels) in row.chunks((pixels_at_once * c).max(1)).enumerate() {
-            fill(layer, input, positions(layer, pooled, [y, x]), patch);
+            frame.fill(layer, input, [y, x], below, patch);
             if pooled {
                 let [largest, ..] = &mut sums;
                 largest_positions(layer, tile, patch, largest, pixels);
@@ -71,17 +74,6 @@ fn convolve<R: Requantize>(
                 all_positions(layer, tile, patch, &mut sums, pixels);
             }
         }
-    }
-}
-
-/// The four positions of the window at step `[y, x]`.
-#[inline(always)]
-fn positions<R>(layer: &PackedConv2d<'_, R>, pooled: bool, [y, x]: [usize; 2]) -> [[usize; 2]; 4] {
-    if pooled {
-        let [y, x] = [y * layer.pool.stride[0], x * layer.pool.stride[1]];
-        [[y, x], [y, x + 1], [y + 1, x], [y + 1, x + 1]]
-    } else {
-        [0, 1, 2, 3].map(|step| [y, 4 * x + step])
     }
 }
 
@@ -126,34 +118,70 @@ fn all_positions<R: Requantize>(
     }
 }
 
-/// Fills `patch` with the taps at four positions; one beyond the map's last column gets padding.
-#[inline(always)]
-fn fill<R>(
-    layer: &PackedConv2d<'_, R>,
-    input: &Map,
-    positions: [[usize; 2]; 4],
-    patch: &mut [Taps],
-) {
-    let Shape { h, w, c } = layer.input;
-    let window = &layer.window;
-    let whole = |[y, x]: [usize; 2]| {
-        let [rows, columns] = [window.rows_inside(y, h), window.columns_inside(x, w)];
-        [rows.count, columns.count] == window.kernel
-    };
-    let [first, .., last] = positions;
-    if window.dilation == [1, 1] && whole(first) && whole(last) {
-        let starts = positions.map(|[y, x]| {
-            // Not below 0: the whole window is on the map.
-            let row = (y * window.stride[0]).wrapping_sub(window.padding.top);
-            let column = (x * window.stride[1]).wrapping_sub(window.padding.left);
-            row.wrapping_mul(w).wrapping_add(column).wrapping_mul(c)
-        });
-        gather(input, starts, [window.kernel[0], window.kernel[1] * c, w * c], patch);
-    } else {
-        for (index, position) in positions.into_iter().enumerate() {
-            let halfwords = halfwords_mut(patch).get_mut(2 * index..).unwrap_or_default();
-            fill_clipped(layer, input, position, halfwords);
+/// Where the inputs below four positions lie.
+struct Frame {
+    /// They as a window: one position for each four.
+    window: Window,
+    pooled: bool,
+}
+
+impl Frame {
+    fn of<R>(layer: &PackedConv2d<'_, R>, pooled: bool) -> Self {
+        let [stride_y, stride_x] = layer.window.stride;
+        let [steps_y, steps_x] = if pooled { layer.pool.stride } else { [1, 4] };
+        let stride = [stride_y.saturating_mul(steps_y), stride_x.saturating_mul(steps_x)];
+        let kernel = shallow_frame_size(&layer.window, pooled);
+        let padding = layer.window.padding;
+        Self { window: Window { kernel, stride, dilation: [1, 1], padding }, pooled }
+    }
+
+    /// Row and column of each position from the first one.
+    #[inline(always)]
+    fn offsets(&self) -> [[usize; 2]; 4] {
+        if self.pooled { [[0, 0], [0, 1], [1, 0], [1, 1]] } else { [0, 1, 2, 3].map(|x| [0, x]) }
+    }
+
+    /// Fills `patch` with the taps of the four positions at step `[y, x]`; one beyond the map's last column gets
+    /// padding. `below` is memory for the inputs below them.
+    #[inline(always)]
+    fn fill<R>(
+        &self,
+        layer: &PackedConv2d<'_, R>,
+        input: &Map,
+        [y, x]: [usize; 2],
+        below: &mut [i8],
+        patch: &mut [Taps],
+    ) {
+        let Shape { h, w, c } = layer.input;
+        let [kernel_h, kernel_w] = layer.window.kernel;
+        let [stride_y, stride_x] = layer.window.stride;
+        if layer.window.dilation != [1, 1] {
+            let [steps_y, steps_x] = if self.pooled { layer.pool.stride } else { [1, 4] };
+            for (index, [row, column]) in self.offsets().into_iter().enumerate() {
+                let halfwords = halfwords_mut(patch).get_mut(2 * index..).unwrap_or_default();
+                fill_clipped(layer, input, [y * steps_y + row, x * steps_x + column], halfwords);
+            }
+            return;
         }
+        let [rows, columns] = [self.window.rows_inside(y, h), self.window.columns_inside(x, w)];
+        let first = (rows.start * w + columns.start) * c;
+        let (from, first, row_step) = if [rows.count, columns.count] == self.window.kernel {
+            (input, first, w * c)
+        } else {
+            let row_len = self.window.kernel[1] * c;
+            below.fill(layer.input_zero_point);
+            let from = input.get(first..).unwrap_or_default().chunks((w * c).max(1));
+            let to = below.chunks_mut(row_len.max(1)).skip(rows.first).take(rows.count);
+            for (to, from) in to.zip(from) {
+                let to = to.get_mut(columns.first * c..).unwrap_or_default();
+                copy(from, to.get_mut(..columns.count * c).unwrap_or_default());
+            }
+            (map(below), 0, row_len)
+        };
+        let starts = self
+            .offsets()
+            .map(|[row, column]| first + row * stride_y * row_step + column * stride_x * c);
+        gather(from, starts, [kernel_h, kernel_w * c, row_step], patch);
     }
 }
 

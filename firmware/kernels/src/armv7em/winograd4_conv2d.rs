@@ -5,7 +5,7 @@ use crate::intrin::{
     Chunk, Pixels, Places, Winograd4Constants as Constants, Winograd4Products as Products,
     bytes_of_chunks, chunks_mut, winograd_tile, winograd4_inputs, winograd4_outputs,
 };
-use crate::map::{Map, map, word};
+use crate::map::{Map, copy, map};
 use crate::order::{Channels, Order};
 use crate::packed::{PackedConv2d, winograd_channel_pairs, winograd4_fits, winograd4_shared_bytes};
 use crate::requantize::{Requantize, Scaling, clamp_codes};
@@ -150,20 +150,6 @@ impl Tiles {
         }
         let pixels = Pixels { input: map(pixels), row_step: 6 * c, column_step: c };
         winograd4_inputs(pixels, fours, patch, step, slot);
-    }
-}
-
-/// Copies as many codes as `to` holds, by fours.
-#[inline(always)]
-fn copy(from: &Map, to: &mut [i8]) {
-    let (to_fours, to_rest) = to.as_chunks_mut::<4>();
-    let (from_fours, _) = from.as_chunks::<4>();
-    let rest = from.get(4 * to_fours.len()..).unwrap_or_default();
-    for (to, from) in to_fours.iter_mut().zip(from_fours) {
-        *to = word(from).to_le_bytes().map(|byte| byte as i8);
-    }
-    for (to, from) in to_rest.iter_mut().zip(rest) {
-        *to = from.get();
     }
 }
 

@@ -5,6 +5,7 @@
 
 #![allow(unsafe_code)]
 
+mod chunk_rows;
 mod deep_tile;
 mod dense_tile;
 mod depthwise_rows;
@@ -23,6 +24,7 @@ mod winograd_outputs;
 mod winograd_tile;
 mod words;
 
+pub(crate) use chunk_rows::{Rectangle, chunk_rows};
 pub(crate) use deep_tile::{BLOCKS, Chunk, DeepTile, Sums as DeepSums, deep_tile};
 pub(crate) use dense_tile::{Inputs as DenseInputs, dense_tile};
 pub(crate) use depthwise_rows::{Filter as DepthwiseFilter, Rows as DepthwiseRows, depthwise_rows};

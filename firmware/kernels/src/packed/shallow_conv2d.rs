@@ -42,11 +42,30 @@ pub const fn shallow_kernel_exists(window: &Window, pool: &Window, ic: usize) ->
         && matches!(pool.kernel, [2, 2] | [1, 1])
 }
 
-/// Scratch that the kernel needs: the taps of four positions as 16-bit values. Saturates where that has no
-/// meaning.
+/// Scratch that the kernel needs: the taps of four positions as 16-bit values, and the inputs below them where some
+/// of those are padding. Saturates where that has no meaning.
 pub const fn shallow_scratch_bytes(window: &Window, input: Shape) -> usize {
     let taps = window.kernel[0].saturating_mul(window.kernel[1]).saturating_mul(input.c);
-    taps.div_ceil(2).saturating_mul(16)
+    taps.div_ceil(2).saturating_mul(16).saturating_add(frame_bytes(window, input.c))
+}
+
+/// Bytes of the inputs below four positions, two by two or side by side, whichever is larger, in whole sixteens.
+pub(crate) const fn frame_bytes(window: &Window, ic: usize) -> usize {
+    let [rows, columns] = frame_size(window, true);
+    let square = rows.saturating_mul(columns);
+    let [rows, columns] = frame_size(window, false);
+    let row = rows.saturating_mul(columns);
+    let pixels = if square > row { square } else { row };
+    pixels.saturating_mul(ic).div_ceil(16).saturating_mul(16)
+}
+
+/// Rows and columns of the inputs below four positions: those of a pool of 2 x 2, or four in a row.
+pub(crate) const fn frame_size(window: &Window, pooled: bool) -> [usize; 2] {
+    let [rows, columns] = if pooled { [1, 1] } else { [0, 3] };
+    [
+        window.stride[0].saturating_mul(rows).saturating_add(window.kernel[0]),
+        window.stride[1].saturating_mul(columns).saturating_add(window.kernel[1]),
+    ]
 }
 
 /// Whether a kernel exists, the weights are all there and the scratch is enough.
