@@ -1,5 +1,7 @@
 //! ONNX files: the one reader and the one writer of the project.
 
+#[cfg(test)]
+mod bad_files;
 mod error;
 mod external;
 #[cfg(test)]

@@ -22,12 +22,18 @@ impl Lowering<'_> {
                 "its weights are float".to_owned(),
                 "quantize the weights of every layer",
             )),
+            _ if node.op == "Conv" => Err(self.computed_weights(node)),
             _ => Err(self.refuse(
                 node,
-                "its weights are computed while the model runs".to_owned(),
-                "use constant weights",
+                "it multiplies two matrices that are computed while the model runs".to_owned(),
+                "use constant weights: attention and the like are not supported",
             )),
         }
+    }
+
+    fn computed_weights(&self, node: &RawNode) -> OnnxError {
+        let reason = "its weights are computed while the model runs".to_owned();
+        self.refuse(node, reason, "use constant weights")
     }
 
     /// Input `index` of an operator on codes: constant codes whose scales and zero points are the
@@ -42,11 +48,7 @@ impl Lowering<'_> {
             Value::Constant(array) => {
                 self.quantized_constant(node, Rc::clone(array), [index + 1, index + 2], Some(axis))
             }
-            _ => Err(self.refuse(
-                node,
-                "its weights are computed while the model runs".to_owned(),
-                "use constant weights",
-            )),
+            _ => Err(self.computed_weights(node)),
         }
     }
 

@@ -1,0 +1,8 @@
+//! Bytes to the reader.
+#![allow(dead_code)] // Each target uses one entry.
+#![no_main]
+
+#[path = "../src/entry.rs"]
+mod entry;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| entry::read(bytes));
