@@ -2,7 +2,7 @@
 
 use crate::{
     DataError, Dataset, InputSpec, LoadOptions, Loaded,
-    decoding::{Decoding, Labelled},
+    decoding::{Decoding, Labelled, select},
     listing::{ClassFolder, Listing, folder_name},
     split,
 };
@@ -22,21 +22,21 @@ pub(crate) fn load(
     let count = layout.count();
     input.check_memory(folder, count)?;
     let mut decoding = Decoding::new(input, options, count);
-    let (classes, [train, test]) = match layout {
-        Layout::Parted { classes, parts } => (classes, parts.map(|files| decoding.read(files).0)),
+    let (classes, [(train, train_files), (test, test_files)]) = match layout {
+        Layout::Parted { classes, parts } => (classes, parts.map(|files| decoding.read(files))),
         Layout::Whole(listing) => {
             let classes = listing.class_names();
             let (pictures, files) = decoding.read(files(listing));
             notes.extend(decoding.check()?);
             let parts = split::split(&pictures, &files, &classes, options.seed)?;
             notes.push(split::note(folder, &parts));
-            (classes, parts)
+            (classes, parts.map(|part| select(&pictures, &files, &part)))
         }
     };
     notes.extend(decoding.check()?);
     split::check_all_present(folder, &classes, [&train, &test])?;
     let dataset = Dataset { name: folder_name(folder), classes, train, test };
-    Ok(Loaded { dataset, notes })
+    Ok(Loaded { dataset, files: [train_files, test_files], notes })
 }
 
 /// What a user can mean by a folder of class folders. Files are sorted by class and name.

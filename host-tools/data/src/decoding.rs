@@ -44,7 +44,12 @@ impl<'a> Decoding<'a> {
     }
 
     fn prepare(&self, file: &Path) -> Result<Vec<u8>, DataError> {
-        let prepared = RawPicture::read(file).and_then(|picture| picture.prepare(self.input));
+        let prepared = RawPicture::read(file).and_then(|picture| {
+            if let Some(seen) = self.options.seen {
+                seen(file, picture.shape);
+            }
+            picture.prepare(self.input)
+        });
         let done = 1 + self.done.fetch_add(1, Ordering::Relaxed);
         if let Some(progress) = self.options.progress {
             progress(done, self.total);
@@ -67,4 +72,13 @@ impl<'a> Decoding<'a> {
             other => other,
         })
     }
+}
+
+/// Some of the pictures with their files.
+pub(crate) fn select(
+    pictures: &Pictures,
+    files: &[PathBuf],
+    indices: &[usize],
+) -> (Pictures, Vec<PathBuf>) {
+    (pictures.select(indices), indices.iter().map(|&index| files[index].clone()).collect())
 }

@@ -110,6 +110,16 @@ pub enum DataError {
         /// What is wrong.
         problem: String,
     },
+    /// A list of pictures to leave out with a line that names none.
+    #[error("{path}, line {line}: {problem}: write it again with `thumbnet data lint`", path = .path.display())]
+    Exclusion {
+        /// The list.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        /// What is wrong.
+        problem: String,
+    },
     /// The end is missing.
     #[error("{path}: cut off after {found} of {expected} bytes: fetch or copy it again", path = .path.display())]
     Truncated {

@@ -17,6 +17,7 @@ mod error;
 pub mod idx;
 mod idx_folder;
 mod input;
+pub mod lint;
 mod list_file;
 mod listing;
 mod random;

@@ -2,7 +2,7 @@
 
 use crate::{
     DataError, Dataset, InputSpec, LoadOptions, Loaded,
-    decoding::{Decoding, Labelled},
+    decoding::{Decoding, Labelled, select},
     split,
 };
 use std::{
@@ -50,19 +50,21 @@ pub(crate) fn load(
     };
     let mut decoding = Decoding::new(input, options, rows.len());
     let mut notes = Vec::new();
-    let [train, test] = if rows.iter().any(|row| row.part == Part::Unsaid) {
-        let (pictures, files) = decoding.read(part(Part::Unsaid));
-        notes.extend(decoding.check()?);
-        let parts = split::split(&pictures, &files, &classes, options.seed)?;
-        notes.push(split::note(path, &parts));
-        parts
-    } else {
-        [Part::Train, Part::Test].map(|kind| decoding.read(part(kind)).0)
-    };
+    let [(train, train_files), (test, test_files)] =
+        if rows.iter().any(|row| row.part == Part::Unsaid) {
+            let (pictures, files) = decoding.read(part(Part::Unsaid));
+            notes.extend(decoding.check()?);
+            let parts = split::split(&pictures, &files, &classes, options.seed)?;
+            notes.push(split::note(path, &parts));
+            parts.map(|part| select(&pictures, &files, &part))
+        } else {
+            [Part::Train, Part::Test].map(|kind| decoding.read(part(kind)))
+        };
     notes.extend(decoding.check()?);
     split::check_all_present(path, &classes, [&train, &test])?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Loaded { dataset: Dataset { name, classes, train, test }, notes })
+    let dataset = Dataset { name, classes, train, test };
+    Ok(Loaded { dataset, files: [train_files, test_files], notes })
 }
 
 /// The rows, of which either all or none say their part.

@@ -39,9 +39,21 @@ pub fn contact_sheet(
             imageops::replace(&mut sheet, &tile, i64::from(x), i64::from(y));
         }
     }
-    let mut png = Cursor::new(Vec::new());
-    sheet.write_to(&mut png, ImageFormat::Png).expect("a picture in memory has nothing to fail");
-    png.into_inner()
+    png(&sheet)
+}
+
+/// One picture as a PNG of its own size.
+///
+/// # Panics
+/// If there is no such picture.
+pub fn picture_png(pictures: &Pictures, index: usize) -> Vec<u8> {
+    png(&tile(pictures.picture(index), pictures, 1))
+}
+
+fn png(picture: &RgbImage) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, ImageFormat::Png).expect("in memory there is nothing to fail");
+    bytes.into_inner()
 }
 
 fn tile(picture: &[u8], pictures: &Pictures, scale: u32) -> RgbImage {

@@ -8,6 +8,10 @@ use std::{
     env,
     path::{Path, PathBuf},
 };
+use thumbnet_kernels::geometry::Shape;
+
+/// Is told of a picture file and its shape.
+pub type Seen<'a> = dyn Fn(&Path, Shape) + Sync + 'a;
 
 /// How to load; [`Default`] is what [`load`] does.
 #[derive(Clone, Copy, Default)]
@@ -18,6 +22,8 @@ pub struct LoadOptions<'a> {
     pub max_bad: usize,
     /// Called, from several threads, with the number of pictures decoded and of all.
     pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
+    /// Called, from several threads, with each picture file that was decoded and its shape, before it is prepared.
+    pub seen: Option<&'a Seen<'a>>,
 }
 
 /// A data set and what was left out of it.
@@ -25,8 +31,17 @@ pub struct LoadOptions<'a> {
 pub struct Loaded {
     /// The data.
     pub dataset: Dataset,
+    /// The files of the training and of the test pictures, in their order; empty where one file holds many.
+    pub files: [Vec<PathBuf>; 2],
     /// One line each: files that are not pictures, pictures that cannot be read. To be shown to the user.
     pub notes: Vec<String>,
+}
+
+impl Loaded {
+    /// A set of which nothing was left out, from files of many pictures.
+    fn whole(dataset: Dataset) -> Self {
+        Self { dataset, files: [Vec::new(), Vec::new()], notes: Vec::new() }
+    }
 }
 
 /// Loads a data set in the shape of a model's input.
@@ -59,7 +74,7 @@ pub fn load_with(
 ) -> Result<Loaded, DataError> {
     input.check()?;
     if source.is_empty() || source == EMBEDDED {
-        return Ok(Loaded { dataset: embedded::load(&input)?, notes: Vec::new() });
+        return Ok(Loaded::whole(embedded::load(&input)?));
     }
     let path = Path::new(source);
     if list_file::looks_like_list(path) && path.is_file() {
@@ -120,12 +135,10 @@ fn load_folder(
     // A name that is not Unicode is not that of an IDX file.
     let names: Vec<String> = names.into_iter().filter_map(|name| name.into_string().ok()).collect();
     if idx_folder::looks_like_idx(&names) {
-        let dataset = idx_folder::load(folder, &names, input)?;
-        return Ok(Loaded { dataset, notes: Vec::new() });
+        return Ok(Loaded::whole(idx_folder::load(folder, &names, input)?));
     }
     if cifar_folder::looks_like_cifar(&names) {
-        let dataset = cifar_folder::load(folder, &names, input)?;
-        return Ok(Loaded { dataset, notes: Vec::new() });
+        return Ok(Loaded::whole(cifar_folder::load(folder, &names, input)?));
     }
     class_folders::load(folder, input, options)
 }

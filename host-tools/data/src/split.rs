@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// One picture in so many is for the test.
 const TEST_SHARE: usize = 5;
 
-/// The `[train, test]` parts of pictures with their files, in their order; every class has pictures in both.
+/// The indices of the `[train, test]` parts of pictures with their files; every class has pictures in both.
 ///
 /// # Errors
 /// [`DataError::SinglePicture`] if a class has only one picture to share.
@@ -18,7 +18,7 @@ pub(crate) fn split(
     files: &[PathBuf],
     classes: &[String],
     seed: u64,
-) -> Result<[Pictures; 2], DataError> {
+) -> Result<[Vec<usize>; 2], DataError> {
     let mut is_test = vec![false; pictures.len()];
     for (label, class) in classes.iter().enumerate() {
         let labels = pictures.labels.iter().enumerate();
@@ -32,15 +32,12 @@ pub(crate) fn split(
             is_test[index] = true;
         }
     }
-    Ok([false, true].map(|part| {
-        let indices: Vec<usize> =
-            (0..is_test.len()).filter(|&index| is_test[index] == part).collect();
-        pictures.select(&indices)
-    }))
+    Ok([false, true]
+        .map(|part| (0..is_test.len()).filter(|&index| is_test[index] == part).collect()))
 }
 
 /// A line for the user that [`split`] was needed; `place` is the folder or the list.
-pub(crate) fn note(place: &Path, [train, test]: &[Pictures; 2]) -> String {
+pub(crate) fn note(place: &Path, [train, test]: &[Vec<usize>; 2]) -> String {
     let [test, all] = [test.len(), train.len() + test.len()];
     let place = place.display();
     format!("{place}: names no test pictures; {test} of {all} pictures are set apart for the test")
@@ -91,7 +88,8 @@ mod tests {
         (0..count).for_each(|index| pictures.push(&[index], usize::from(index % 2)));
         let files: Vec<PathBuf> =
             (0..count).map(|index| format!("{folder}/{index:03}.png").into()).collect();
-        split(&pictures, &files, &["cat".into(), "dog".into()], seed)
+        let parts = split(&pictures, &files, &["cat".into(), "dog".into()], seed)?;
+        Ok(parts.map(|indices| pictures.select(&indices)))
     }
 
     #[test]

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod checkpoint;
+pub mod doubt;
 mod engine;
 mod error;
 mod export;

@@ -1,5 +1,6 @@
 //! `thumbnet data`: which sets there are, fetching one, and looking at what is learned.
 
+mod lint;
 mod preview;
 
 use crate::outcome::Outcome;
@@ -21,6 +22,8 @@ pub(crate) enum Data {
     List(List),
     /// Fetch a set, by whichever route works, checked by SHA-256.
     Get(Get),
+    /// Look for blank and repeated pictures, leakage, imbalance and wrong labels.
+    Lint(lint::Lint),
     /// Show pictures before and after augmentation, as one PNG.
     Preview(preview::Preview),
 }
@@ -68,6 +71,7 @@ impl Data {
         match self {
             Self::List(verb) => verb.run(),
             Self::Get(verb) => verb.run(),
+            Self::Lint(verb) => verb.run(),
             Self::Preview(verb) => verb.run(),
         }
     }

@@ -8,7 +8,7 @@ use crate::outcome::Outcome;
 use crate::report::{print_json, thousands};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use observer::{Console, interruption};
+pub(in crate::verb) use observer::{Console, interruption};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 use thumbnet_data::Dataset;
 use thumbnet_data::augment::Augmentation;
+use thumbnet_data::lint::Exclusion;
 use thumbnet_train::metrics::{Metrics, predictions};
 use thumbnet_train::{EpochResult, Network, Optimizer, Recipe, Trained};
 
@@ -61,6 +62,9 @@ pub(crate) struct Train {
     /// Unreadable pictures that may be left out.
     #[arg(long, value_name = "N", default_value_t = 0)]
     max_bad: usize,
+    /// A list of pictures to leave out, as `data lint` writes it.
+    #[arg(long, value_name = "FILE")]
+    exclude: Option<PathBuf>,
     /// The model's folder [default: models/ and the network's name].
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -101,7 +105,11 @@ impl Train {
         let recipe = self.recipe()?;
         let folder = self.output.clone().unwrap_or_else(|| Path::new("models").join(&recipe.name));
         self.check_folder(&folder)?;
-        let dataset = load_pictures(&self.data, &recipe, self.max_bad)?;
+        let mut dataset = load_pictures(&self.data, &recipe, self.max_bad)?;
+        if let Some(path) = &self.exclude {
+            let count = Exclusion::read(path)?.apply(&mut dataset)?;
+            eprintln!("{}: {count} pictures are left out", path.display());
+        }
         if !self.json {
             println!("{dataset}");
         }

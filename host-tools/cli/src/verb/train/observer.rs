@@ -9,7 +9,7 @@ use std::time::Duration;
 use thumbnet_train::{BatchProgress, EpochResult, Observer};
 
 /// A bar for the running epoch, a line for each complete one.
-pub(super) struct Console {
+pub(in crate::verb) struct Console {
     bar: ProgressBar,
     interrupted: Arc<AtomicBool>,
     quiet: bool,
@@ -17,11 +17,11 @@ pub(super) struct Console {
 
 impl Console {
     /// Shows nothing but the bar if `quiet`.
-    pub(super) fn new(interrupted: Arc<AtomicBool>, quiet: bool) -> Self {
+    pub(in crate::verb) fn new(interrupted: Arc<AtomicBool>, quiet: bool) -> Self {
         Self { bar: bar(0, ""), interrupted, quiet }
     }
 
-    pub(super) fn finish(&self) {
+    pub(in crate::verb) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 
@@ -68,7 +68,7 @@ impl Observer for Console {
 }
 
 /// Ctrl-C sets `flag`; a second one ends the program at once.
-pub(super) fn interruption(flag: &Arc<AtomicBool>) -> anyhow::Result<()> {
+pub(in crate::verb) fn interruption(flag: &Arc<AtomicBool>) -> anyhow::Result<()> {
     let flag = Arc::clone(flag);
     ctrlc::set_handler(move || {
         if flag.swap(true, Ordering::Relaxed) {
