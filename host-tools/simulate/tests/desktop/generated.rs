@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 use thumbnet_compile::emit;
+use thumbnet_graph::Int8Graph;
 use thumbnet_simulate::desktop;
 
 /// Random networks compiled into the one test program.
@@ -34,7 +35,10 @@ fn generated_code_gives_the_bytes_of_the_interpreter() {
     let mut expected = String::new();
     for seed in 0..GENERATED {
         let mut random = Random::new(1_000 + seed);
-        let network = random.network();
+        let mut network = random.network();
+        if seed.is_multiple_of(2) {
+            give_hostile_names(&mut network, seed as usize);
+        }
         let compiled = match seed % 3 {
             0 => compiled(&network, false),
             1 => compiled(&network, true),
@@ -53,6 +57,40 @@ fn generated_code_gives_the_bytes_of_the_interpreter() {
     }
     std::fs::write(dir.path().join("main.rs"), program + &main + "}\n").expect("writable");
     assert_eq!(build_and_run(dir.path()), expected);
+}
+
+/// Names as someone else's file may have them: the code must compile, and compute the same.
+fn give_hostile_names(network: &mut Int8Graph, first: usize) {
+    let long = "x\"*/\n".repeat(1_250);
+    let names = [
+        "",
+        "fn",
+        "Self",
+        "\"",
+        "\\",
+        "*/",
+        "//!",
+        "\n}\nfn main() {",
+        "r#\"",
+        "{}",
+        "\u{202e}\u{0}",
+        "ä-b.c/d:0",
+        "/x/y",
+        "x_y",
+        "x y",
+        "x\ty",
+        "'a",
+        "`",
+        "\r\n#![feature(x)]",
+        &long,
+    ];
+    let mut names = names.iter().cycle().skip(first).map(|name| (*name).to_owned());
+    let mut next = || names.next().expect("it never ends");
+    network.tensors.iter_mut().for_each(|tensor| tensor.name = next());
+    network.nodes.iter_mut().for_each(|node| node.name = next());
+    network.metadata.name = next();
+    network.metadata.producer = next();
+    network.metadata.labels = (0..10).map(|_| next()).collect();
 }
 
 /// Builds the kernels and `main.rs` in `dir` with overflow checks, and returns what the program prints.
