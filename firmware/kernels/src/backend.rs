@@ -68,6 +68,16 @@ pub trait Backend {
         armv7em::winograd4_conv2d(layer, input, scratch, output);
     }
 
+    /// The same from weights of their own size. See [`armv7em::compact_winograd4_conv2d()`].
+    fn compact_winograd4_conv2d<R: Requantize>(
+        layer: &PackedConv2d<'_, R>,
+        input: &Map,
+        scratch: &mut [i8],
+        output: &Map,
+    ) {
+        armv7em::compact_winograd4_conv2d(layer, input, scratch, output);
+    }
+
     /// Depthwise convolution. See [`portable::depthwise_conv2d()`]; with scratch memory, as a packed layer, by the
     /// algorithm of [`armv7em`].
     #[inline(always)]

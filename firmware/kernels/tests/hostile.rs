@@ -5,9 +5,9 @@ use std::cell::Cell;
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
 use thumbnet_kernels::map::map;
 use thumbnet_kernels::packed::{
-    PackedConv2d, PackedDense, deep_kernel_exists, deep_scratch_bytes, shallow_kernel_exists,
-    shallow_scratch_bytes, winograd_kernel_exists, winograd_scratch_bytes, winograd4_kernel_exists,
-    winograd4_scratch_bytes,
+    PackedConv2d, PackedDense, compact_winograd4_scratch_bytes, deep_kernel_exists,
+    deep_scratch_bytes, shallow_kernel_exists, shallow_scratch_bytes, winograd_kernel_exists,
+    winograd_scratch_bytes, winograd4_kernel_exists, winograd4_scratch_bytes,
 };
 use thumbnet_kernels::portable::{
     Add, AddFloat, AveragePool2d, Conv2d, Dense, DepthwiseConv2d, MaxPool2d,
@@ -160,7 +160,7 @@ fn run_packed<B: Backend>(random: &mut Random) {
             bias: &bias,
             requantize,
         };
-        let mut scratch = vec![[0; 8]; random.below(900)];
+        let mut scratch = vec![[0; 8]; random.below(1_200)];
         let scratch = scratch.as_flattened_mut();
         let start = random.below(5).min(scratch.len()); // not aligned, as it should be
         B::deep_conv2d(&layer, &cells(&codes), &mut scratch[start..], map(&mut out));
@@ -180,6 +180,10 @@ fn run_packed<B: Backend>(random: &mut Random) {
         let weights = vec![0x7f81_0101; random.len(&[output.c.div_ceil(2), words_of_pair])];
         let layer = PackedConv2d { weights: &weights, ..layer };
         B::winograd4_conv2d(&layer, &cells(&codes), &mut scratch[start..], map(&mut out));
+        let words_of_pair = input.c.div_ceil(8).saturating_mul(36).saturating_add(10);
+        let weights = vec![0x7f81_0101; random.len(&[output.c.div_ceil(2), words_of_pair])];
+        let layer = PackedConv2d { weights: &weights, ..layer };
+        B::compact_winograd4_conv2d(&layer, &cells(&codes), &mut scratch[start..], map(&mut out));
     }
     let words = random.len(&[output.c.div_ceil(2), codes.len().div_ceil(16), 8]);
     let weights = vec![0x0101_0101; words];
@@ -217,6 +221,7 @@ fn no_question_about_a_kernel_panics() {
         winograd_scratch_bytes(input);
         winograd4_kernel_exists(&window, &pool);
         winograd4_scratch_bytes(input);
+        compact_winograd4_scratch_bytes(input);
         window.maps(input, output);
     }
 }

@@ -111,6 +111,9 @@ impl Call {
             Self::PackedConv2d { layout: PackedLayout::Shallow, .. } => "shallow_conv2d",
             Self::PackedConv2d { layout: PackedLayout::Winograd, .. } => "winograd_conv2d",
             Self::PackedConv2d { layout: PackedLayout::Winograd4, .. } => "winograd4_conv2d",
+            Self::PackedConv2d { layout: PackedLayout::CompactWinograd4, .. } => {
+                "compact_winograd4_conv2d"
+            }
             Self::DepthwiseConv2d { .. } => "depthwise_conv2d",
             Self::Dense { .. } => "dense",
             Self::PackedDense { .. } => "packed_dense",
@@ -188,6 +191,8 @@ pub enum PackedLayout {
     Winograd,
     /// Transformed, for the Winograd form with tiles of 4 x 4 outputs.
     Winograd4,
+    /// As int8, for the kernel that transforms them itself.
+    CompactWinograd4,
 }
 
 /// How accumulators become int8, with one factor a channel.

@@ -4,8 +4,8 @@
 use crate::call::{Call, PackedLayout};
 use thumbnet_graph::{Shape, Window};
 use thumbnet_kernels::armv7em::{
-    deep_conv2d_order, depthwise_conv2d_order, pointwise_conv2d_order, shallow_conv2d_order,
-    winograd_conv2d_order, winograd4_conv2d_order,
+    compact_winograd4_conv2d_order, deep_conv2d_order, depthwise_conv2d_order,
+    pointwise_conv2d_order, shallow_conv2d_order, winograd_conv2d_order, winograd4_conv2d_order,
 };
 use thumbnet_kernels::order::{Order, Overlap};
 use thumbnet_kernels::portable::{AVERAGE_POOL2D_ORDER, MAX_POOL2D_ORDER, conv2d_order};
@@ -43,5 +43,6 @@ fn packed_order(layout: PackedLayout, pool: &Window) -> Order {
         PackedLayout::Shallow => shallow_conv2d_order(pool),
         PackedLayout::Winograd => winograd_conv2d_order(pool),
         PackedLayout::Winograd4 => winograd4_conv2d_order(),
+        PackedLayout::CompactWinograd4 => compact_winograd4_conv2d_order(),
     }
 }

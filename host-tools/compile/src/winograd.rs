@@ -1,6 +1,8 @@
-//! Which 3 x 3 convolutions get a Winograd form: fewer instructions for 3.6 or 8 times the flash.
+//! Which 3 x 3 convolutions get a Winograd form: fewer instructions for 3.6 or 8 times the flash, or for scratch
+//! memory in which the device transforms the weights.
 //!
-//! Only where speed is asked for, and as long as the whole program still fits what the board has:
+//! Where speed is asked for, any form, as long as the whole program still fits what the board has; where a balance is,
+//! only the last one, as long as the program takes no more than a fifth more RAM for it:
 //!
 //! ```text
 //! while some layer has a form that is faster than what it has: of all, that which saves the most instructions
@@ -19,8 +21,9 @@ use crate::options::{InstructionSet, Optimize, Options};
 use crate::program::{Choice, Program};
 use thumbnet_graph::{Shape, Window};
 use thumbnet_kernels::packed::{
-    largest_accumulator, pack_winograd, pack_winograd4, winograd_kernel_exists,
-    winograd_scratch_bytes, winograd4_kernel_exists, winograd4_scratch_bytes,
+    compact_winograd4_scratch_bytes, largest_accumulator, pack_compact_winograd4, pack_winograd,
+    pack_winograd4, winograd_kernel_exists, winograd_scratch_bytes, winograd4_kernel_exists,
+    winograd4_scratch_bytes,
 };
 
 /// The program of `chosen`, with Winograd forms of the layers in `plain` where they are faster and fit.
@@ -30,21 +33,31 @@ pub(crate) fn with_winograd(
     options: &Options,
     plan: impl Fn(Vec<Lowered>) -> Program,
 ) -> Program {
-    let speed = options.optimize == Optimize::Speed;
-    if options.instruction_set != InstructionSet::Armv7em || !speed {
+    let forms: &[Form] = match options.optimize {
+        _ if options.instruction_set != InstructionSet::Armv7em => &[],
+        Optimize::Speed => &[Form::Compact, Form::Two, Form::Four],
+        Optimize::Balanced => &[Form::Compact],
+        Optimize::Size => &[],
+    };
+    if forms.is_empty() {
         return plan(chosen);
     }
-    let mut layers: Vec<Layer> = plain.iter().zip(&chosen).map(Layer::of).collect();
+    let limits = Limits::of(&plan(chosen.clone()), options);
+    let layers = plain.iter().zip(&chosen);
+    let mut layers: Vec<Layer> =
+        layers.map(|(plain, chosen)| Layer::of(plain, chosen, forms)).collect();
     while let Some((index, candidate)) = best(&layers) {
         let candidate = layers[index].forms.remove(candidate);
         let before = std::mem::replace(&mut chosen[index], candidate.lowered);
-        if fits(&plan(chosen.clone()), options) {
-            layers[index].instructions = candidate.instructions;
-            layers[index].constant_bytes = chosen[index].call.constant_bytes();
-        } else {
-            chosen[index] = before;
-            let does_not_fit = format!("{} does not fit the board", candidate.form.name());
-            layers[index].struck_out.add(&does_not_fit);
+        match limits.obstacle(&plan(chosen.clone())) {
+            None => {
+                layers[index].instructions = candidate.instructions;
+                layers[index].constant_bytes = chosen[index].call.constant_bytes();
+            }
+            Some(obstacle) => {
+                chosen[index] = before;
+                layers[index].struck_out.add(&format!("{} {obstacle}", candidate.form.name()));
+            }
         }
     }
     for (lowered, layer) in chosen.iter_mut().zip(&layers) {
@@ -53,9 +66,34 @@ pub(crate) fn with_winograd(
     plan(chosen)
 }
 
-fn fits(program: &Program, options: &Options) -> bool {
-    options.flash_bytes.is_none_or(|bytes| flash_bytes(program) <= bytes)
-        && options.ram_bytes.is_none_or(|bytes| program.arena_bytes <= bytes)
+/// What a program may take.
+struct Limits<'a> {
+    options: &'a Options,
+    /// The arena, where RAM is not to be spent freely.
+    arena_bytes: Option<usize>,
+}
+
+impl<'a> Limits<'a> {
+    /// Those of programs in place of `direct`, the one without Winograd forms.
+    fn of(direct: &Program, options: &'a Options) -> Self {
+        let balanced = options.optimize == Optimize::Balanced;
+        let arena_bytes = balanced.then(|| direct.arena_bytes + direct.arena_bytes / 5);
+        Self { options, arena_bytes }
+    }
+
+    /// What keeps `program` from them.
+    fn obstacle(&self, program: &Program) -> Option<&'static str> {
+        let more_than = |bytes: usize, limit: Option<usize>| limit.is_some_and(|max| bytes > max);
+        if more_than(flash_bytes(program), self.options.flash_bytes)
+            || more_than(program.arena_bytes, self.options.ram_bytes)
+        {
+            Some("does not fit the board")
+        } else if more_than(program.arena_bytes, self.arena_bytes) {
+            Some("would take more than a fifth more RAM")
+        } else {
+            None
+        }
+    }
 }
 
 /// The layer and the form of it that save the most instructions a byte.
@@ -71,6 +109,8 @@ fn best(layers: &[Layer]) -> Option<(usize, usize)> {
 /// A Winograd form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
+    /// F(4x4, 3x3) from weights that the device transforms.
+    Compact,
     /// F(2x2, 3x3).
     Two,
     /// F(4x4, 3x3).
@@ -80,6 +120,7 @@ enum Form {
 impl Form {
     fn name(self) -> &'static str {
         match self {
+            Self::Compact => "F(4x4,3x3) from int8 weights",
             Self::Two => "F(2x2,3x3)",
             Self::Four => "F(4x4,3x3)",
         }
@@ -87,6 +128,7 @@ impl Form {
 
     fn layout(self) -> PackedLayout {
         match self {
+            Self::Compact => PackedLayout::CompactWinograd4,
             Self::Two => PackedLayout::Winograd,
             Self::Four => PackedLayout::Winograd4,
         }
@@ -95,7 +137,7 @@ impl Form {
     fn exists(self, window: &Window, pool: &Window) -> bool {
         match self {
             Self::Two => winograd_kernel_exists(window, pool),
-            Self::Four => winograd4_kernel_exists(window, pool),
+            Self::Compact | Self::Four => winograd4_kernel_exists(window, pool),
         }
     }
 
@@ -103,12 +145,13 @@ impl Form {
     fn bits(self) -> u32 {
         match self {
             Self::Two => 29,
-            Self::Four => 25,
+            Self::Compact | Self::Four => 25,
         }
     }
 
     fn pack(self, weights: &[i8], bias: &[i32], ic: usize) -> Option<Vec<i32>> {
         match self {
+            Self::Compact => pack_compact_winograd4(weights, bias, ic),
             Self::Two => pack_winograd(weights, ic),
             Self::Four => pack_winograd4(weights, bias, ic),
         }
@@ -116,6 +159,7 @@ impl Form {
 
     fn instructions(self, input: Shape, window: &Window, pool: &Window, oc: usize) -> Option<u64> {
         match self {
+            Self::Compact => cost::compact_winograd4(input, window, oc),
             Self::Two => cost::winograd(input, window, pool, oc),
             Self::Four => cost::winograd4(input, window, oc),
         }
@@ -123,6 +167,7 @@ impl Form {
 
     fn scratch_bytes(self, input: Shape) -> usize {
         match self {
+            Self::Compact => compact_winograd4_scratch_bytes(input),
             Self::Two => winograd_scratch_bytes(input),
             Self::Four => winograd4_scratch_bytes(input),
         }
@@ -147,7 +192,7 @@ struct Candidate {
 
 impl Layer {
     /// The forms of `plain` that are exact, and what `chosen` costs.
-    fn of((plain, chosen): (&Lowered, &Lowered)) -> Self {
+    fn of(plain: &Lowered, chosen: &Lowered, forms: &[Form]) -> Self {
         let constant_bytes = chosen.call.constant_bytes();
         let mut struck_out = Choice::default();
         let none = Self {
@@ -162,8 +207,8 @@ impl Layer {
         if shallow || !ordinary(*input, pool, bias.len()) {
             return none;
         }
-        let forms = [Form::Two, Form::Four].into_iter();
-        let forms = forms.filter_map(|form| candidate(form, plain, &mut struck_out)).collect();
+        let forms = forms.iter();
+        let forms = forms.filter_map(|form| candidate(*form, plain, &mut struck_out)).collect();
         let instructions = cost::deep(*input, window, pool, bias.len()).unwrap_or(u64::MAX);
         Self { instructions, constant_bytes, forms, struck_out }
     }

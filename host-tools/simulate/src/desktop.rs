@@ -126,6 +126,9 @@ fn scaled<B: Backend, R: requantize::Requantize>(
                 PackedLayout::Winograd4 => {
                     B::winograd4_conv2d(&layer, input_map, scratch, output_map);
                 }
+                PackedLayout::CompactWinograd4 => {
+                    B::compact_winograd4_conv2d(&layer, input_map, scratch, output_map);
+                }
             }
         }
         Call::DepthwiseConv2d { input, window, input_zero_point, weights, bias, .. } => {

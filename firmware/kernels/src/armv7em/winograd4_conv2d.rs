@@ -3,7 +3,8 @@
 use crate::geometry::{Padding, Shape, Window};
 use crate::intrin::{
     Chunk, Pixels, Places, Winograd4Constants as Constants, Winograd4Products as Products,
-    bytes_of_chunks, chunks_mut, winograd_tile, winograd4_inputs, winograd4_outputs,
+    WinogradWeights as Weights, bytes_of_chunks, chunks_mut, winograd_tile, winograd4_inputs,
+    winograd4_outputs,
 };
 use crate::map::{Map, copy, map};
 use crate::order::{Channels, Order};
@@ -35,12 +36,52 @@ pub fn winograd4_conv2d<R: Requantize>(
     scratch: &mut [i8],
     output: &Map,
 ) {
-    // A map without channels may have any number of tiles.
-    if !winograd4_fits(layer, scratch) || !layer.describes(input, output) || output.is_empty() {
+    if !winograd4_fits(layer, scratch) {
         return;
     }
+    // Eight words: the constants of a channel, or the weights of four pairs of input channels.
+    let eights = layer.weights.as_chunks::<8>().0;
+    convolve(layer, chunks_mut(scratch), Transformed { eights }, input, output);
+}
+
+/// Tiles computed at a time.
+const TILES: usize = 4;
+
+/// Where the weights of a layer come from.
+pub(super) trait Filters {
+    /// The constants of the two channels of a pair, and their transformed weights.
+    fn pair(&mut self, pair: usize, ic: usize) -> Option<([Constants; 2], &[Weights])>;
+}
+
+/// Weights that the host has transformed.
+struct Transformed<'a> {
+    eights: &'a [Weights],
+}
+
+impl Filters for Transformed<'_> {
+    #[inline(always)]
+    fn pair(&mut self, pair: usize, ic: usize) -> Option<([Constants; 2], &[Weights])> {
+        let len = 2 + 36 * ic.div_ceil(8);
+        let [a, b, weights @ ..] = self.eights.get(pair * len..)?.get(..len)? else { return None };
+        Some(([*a.first_chunk()?, *b.first_chunk()?], weights))
+    }
+}
+
+/// The layer, with scratch memory of `chunks` beside what `filters` need.
+#[inline(always)]
+pub(super) fn convolve<R: Requantize>(
+    layer: &PackedConv2d<'_, R>,
+    chunks: &mut [Chunk],
+    mut filters: impl Filters,
+    input: &Map,
+    output: &Map,
+) {
     let shared = winograd4_shared_bytes(layer.input.c) / size_of::<Chunk>();
-    let Some((shared, patch)) = chunks_mut(scratch).split_at_mut_checked(shared) else { return };
+    let Some((shared, patch)) = chunks.split_at_mut_checked(shared) else { return };
+    // A map without channels may have any number of tiles.
+    if !layer.describes(input, output) || output.is_empty() {
+        return;
+    }
     let tiles = Tiles::of(layer);
     for first in (0..tiles.count()).step_by(TILES) {
         for slot in 0..TILES {
@@ -50,36 +91,28 @@ pub fn winograd4_conv2d<R: Requantize>(
         }
         if let Some(products) = shared.first_chunk_mut() {
             let group = Group::of(&tiles, first);
-            multiply(layer, patch, products, &group, output);
+            multiply(layer, patch, &mut filters, products, &group, output);
             group.clamp(layer.requantize.range(), output);
         }
     }
 }
 
-/// Tiles computed at a time.
-const TILES: usize = 4;
-
 /// All channels of the outputs of a group, from its patch.
+#[inline(always)]
 fn multiply<R: Requantize>(
     layer: &PackedConv2d<'_, R>,
     patch: &[Chunk],
+    filters: &mut impl Filters,
     products: &mut Products,
     group: &Group<'_>,
     output: &Map,
 ) {
-    // Eight words: the constants of a channel, or the weights of four pairs of input channels.
-    let eights = layer.weights.as_chunks::<8>().0;
-    let of_a_pair = 2 + 36 * winograd_channel_pairs(layer.input.c) / 4;
-    let biases = layer.bias.chunks(2).enumerate();
-    for ((pair, biases), filters) in biases.zip(eights.chunks_exact(of_a_pair)) {
-        let [a, b, weights @ ..] = filters else { return };
+    for (pair, biases) in layer.bias.chunks(2).enumerate() {
+        let Some((constants, weights)) = filters.pair(pair, layer.input.c) else { return };
         winograd_tile(patch, weights, products);
-        for (index, (bias, constants)) in biases.iter().zip([a, b]).enumerate() {
-            let [all, c22, c23, c32, c33, ..] = *constants;
-            let with_bias = |constant: i32| constant.wrapping_add(bias.wrapping_mul(64));
-            let constants = [all, c22, c23, c32, c33].map(with_bias);
-            let channel = 2 * pair + index;
-            group.write(layer, products, channel, &constants, output);
+        for (index, (bias, constants)) in biases.iter().zip(constants).enumerate() {
+            let constants = constants.map(|constant| constant.wrapping_add(bias.wrapping_mul(64)));
+            group.write(layer, products, 2 * pair + index, &constants, output);
         }
     }
 }

@@ -19,6 +19,7 @@ mod pointwise_tile;
 mod shallow_tile;
 mod winograd4_inputs;
 mod winograd4_outputs;
+mod winograd4_weights;
 mod winograd_inputs;
 mod winograd_outputs;
 mod winograd_tile;
@@ -42,4 +43,7 @@ pub(crate) use winograd4_inputs::{LOW_BIAS, Pixels, winograd4_inputs};
 pub(crate) use winograd4_outputs::{
     Constants as Winograd4Constants, Places, Products as Winograd4Products, winograd4_outputs,
 };
-pub(crate) use words::{bytes_of_chunks, chunks_mut, halfwords_mut, taps_mut, words_mut};
+pub(crate) use winograd4_weights::{Weights as WinogradWeights, winograd4_weights};
+pub(crate) use words::{
+    bytes_of_chunks, chunks_mut, halfwords_mut, taps_mut, weights_of_chunks, words_mut,
+};

@@ -11,6 +11,9 @@ pub(crate) type Products = [Chunk; 72];
 /// and column (2, 2), (2, 3), (3, 2), (3, 3), which see inputs with [`super::LOW_BIAS`].
 pub(crate) type Constants = [i32; 5];
 
+/// 9 * 0x38e38e39 = 2^33 + 1.
+const INVERSE_OF_9: u32 = 0x38e3_8e39;
+
 /// Which tiles are computed and where their codes go.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Places<'a> {
@@ -31,14 +34,15 @@ pub(crate) struct Places<'a> {
 /// gives the accumulator if that is less than 2^25.
 ///
 /// ```text
-/// along(m) = m0 + (m1 + m2) + (m3 + m4),       m1 - m2 + 2 (m3 - m4),
-///            m1 + m2 + 4 (m3 + m4),            m1 - m2 + 8 (m3 - m4) + 4 m5
+/// along(m) = 2 m0 - 4 (m1 + m2) + (m3 + m4),   2 (m3 - m4) - 4 (m1 - m2),
+///            4 (m3 + m4) - 4 (m1 + m2),        8 (m3 - m4) - 4 (m1 - m2) + 8 m5
+///            of which the factors 2, 4 and 4 of the last three wait for the multiplication with 9^-1
 /// for each tile:
 ///     for each x: t[0..4][x] = along(products[0..6][x])
-///     for each y: codes[y][0..4] = scaling(along(t[y][0..6]) * 9^-1 + constants) >> 6)
+///     for each y: codes[y][0..4] = scaling((along(t[y][0..6]) * 9^-1 + constants) >> 6)
 /// ```
 ///
-/// Cost: 280 instructions a tile in fixed point (17.5 a code), 330 on the FPU (20.6), about 60 a call.
+/// Cost: 285 instructions a tile in fixed point (17.8 a code), 335 on the FPU (20.9), about 60 a call.
 ///
 /// Does nothing where there are no such tiles or no such channel, or `output` ends before the last code.
 pub(crate) fn winograd4_outputs(
@@ -75,14 +79,13 @@ pub(crate) fn winograd4_outputs(
 
 #[cfg(native_dsp)]
 mod native {
-    use super::{Constants, Places, Products};
+    use super::{Constants, INVERSE_OF_9, Places, Products};
     use crate::map::Map;
     use crate::requantize::{Scales, Scaling};
 
     /// What the kernel has on its stack.
     #[repr(C)]
     struct Job {
-        inverse_of_9: u32,
         constants: Constants,
         factor_bits: u32,
         zero_point: i32,
@@ -90,9 +93,6 @@ mod native {
         /// In bytes, one and three.
         pixel_steps: [usize; 2],
     }
-
-    /// 9 * 0x38e38e39 = 2^33 + 1.
-    const INVERSE_OF_9: u32 = 0x38e3_8e39;
 
     const FIXED: u32 = 0;
     const FLOAT: u32 = 1;
@@ -110,7 +110,6 @@ mod native {
     ) {
         let Places { first, starts, pixel_step, row_step } = places;
         let mut job = Job {
-            inverse_of_9: INVERSE_OF_9,
             constants: *constants,
             factor_bits: scaling.bits,
             zero_point: i32::from(scaling.zero_point),
@@ -164,9 +163,10 @@ mod native {
 
     impl<const FORM: u32> Outputs<FORM> {
         /// Registers: r0 products, r1 codes, r2 and r3 one and three pixel steps; r4 to r9 a column or row of m, r4
-        /// to r7 what becomes of it; r10 to r12 and lr parts of it; then r8 the inverse of 9, r9 a constant, r10
-        /// factor, r11 zero point, r12 and lr the constants of the last two pixels; s0 to s3 four sums, s4 factor.
-        /// On the stack: t, the job but for its last two words, codes of the next tile and end of those.
+        /// to r7 what becomes of it; r10 to r12 and lr parts of it; then r8, r10, r11 multiples of the inverse of 9,
+        /// r9 a constant, r12 and lr those of the last two pixels; r10 factor, r11 zero point; s0 to s3 four sums, s4
+        /// factor. On the stack: t, the job but for its last two words, multiples of the inverse of 9, (unused), codes
+        /// of the next tile and end of those.
         ///
         /// # Safety
         /// From `products` on, a word can be read 36 times, 32 bytes apart, for each tile; `codes_end` is one to four
@@ -183,25 +183,33 @@ mod native {
                 // Naked functions are assembled without the target's FPU, which has single precision at least.
                 ".fpu fpv4-sp-d16",
                 "push {{r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, lr}}",
-                "ldm r1!, {{r4, r5, r6, r7, r8, r9, r10, r11, r12}}",
+                "ldm r1!, {{r4, r5, r6, r7, r8, r9, r10, r11}}",
                 "ldm r1, {{r2, r3}}",
-                "sub sp, sp, #136",
+                "sub sp, sp, #152",
                 "add r1, sp, #96",
-                "stm r1, {{r4, r5, r6, r7, r8, r9, r10, r11, r12}}",
+                "stm r1!, {{r4, r5, r6, r7, r8, r9, r10, r11}}",
                 ".if {form} == {float}",
-                "vmov s4, r10",
+                "vmov s4, r9",
                 ".endif",
+                // 9^-1 times 1, 2, 4, 8 and 16.
+                "movw r4, #{inverse_low}",
+                "movt r4, #{inverse_high}",
+                "lsl r5, r4, #1",
+                "lsl r6, r4, #2",
+                "lsl r7, r4, #3",
+                "lsl r8, r4, #4",
+                "stm r1, {{r4, r5, r6, r7, r8}}",
                 ".macro along",
                 "add r10, r5, r6",
                 "sub r11, r5, r6",
                 "add r12, r7, r8",
                 "sub lr, r7, r8",
-                "add r4, r4, r10",
-                "add r4, r4, r12",
-                "add r5, r11, lr, lsl #1",
-                "add r6, r10, r12, lsl #2",
-                "add r7, r11, lr, lsl #3",
-                "add r7, r7, r9, lsl #2",
+                "add r4, r12, r4, lsl #1",
+                "sub r4, r4, r10, lsl #2",
+                "sub r5, lr, r11, lsl #1",
+                "sub r6, r12, r10",
+                "add r7, lr, r9",
+                "rsb r7, r11, r7, lsl #1",
                 ".endm",
                 "1:",
                 ".irp x, 0, 1, 2, 3, 4, 5",
@@ -217,27 +225,35 @@ mod native {
                 "str r6, [sp, #4 * \\x + 48]",
                 "str r7, [sp, #4 * \\x + 72]",
                 ".endr",
-                "ldr r12, [sp, #136]",
+                "ldr r12, [sp, #152]",
                 "ldr r1, [r12], #4",
-                "str r12, [sp, #136]",
+                "str r12, [sp, #152]",
                 ".irp y, 0, 1, 2, 3",
                 "ldrd r4, r5, [sp, #24 * \\y]",
                 "ldrd r6, r7, [sp, #24 * \\y + 8]",
                 "ldrd r8, r9, [sp, #24 * \\y + 16]",
                 "along",
-                "ldrd r8, r9, [sp, #96]",
-                ".if \\y < 2",
-                "mla r6, r6, r8, r9",
-                "mla r7, r7, r8, r9",
+                // Row y is to be multiplied by 1, 2, 4 and 4, times 1, 2, 4 and 4 of its columns.
+                ".if \\y < 3",
+                "ldrd r8, r10, [sp, #128 + 4 * \\y]",
+                "ldr r11, [sp, #136 + 4 * \\y]",
                 ".else",
-                "ldrd r12, lr, [sp, #104 + 8 * (\\y - 2)]",
-                "mla r6, r6, r8, r12",
-                "mla r7, r7, r8, lr",
+                "ldrd r8, r10, [sp, #136]",
+                "ldr r11, [sp, #144]",
+                ".endif",
+                "ldr r9, [sp, #96]",
+                ".if \\y < 2",
+                "mla r6, r6, r11, r9",
+                "mla r7, r7, r11, r9",
+                ".else",
+                "ldrd r12, lr, [sp, #100 + 8 * (\\y - 2)]",
+                "mla r6, r6, r11, r12",
+                "mla r7, r7, r11, lr",
                 ".endif",
                 "mla r4, r4, r8, r9",
-                "mla r5, r5, r8, r9",
+                "mla r5, r5, r10, r9",
                 ".if {form} == {float}",
-                "ldr r11, [sp, #124]",
+                "ldr r11, [sp, #120]",
                 // The conversion divides by 64 before it rounds.
                 "vmov s0, s1, r4, r5",
                 "vmov s2, s3, r6, r7",
@@ -260,7 +276,7 @@ mod native {
                 "asr r7, r7, #6",
                 ".endif",
                 ".if {form} == {fixed}",
-                "ldrd r10, r11, [sp, #120]",
+                "ldrd r10, r11, [sp, #116]",
                 "smmlar r4, r4, r10, r11",
                 "smmlar r5, r5, r10, r11",
                 "smmlar r6, r6, r10, r11",
@@ -282,21 +298,23 @@ mod native {
                 "strb r7, [r1, r3]",
                 ".endif",
                 ".if \\y < 3",
-                "ldr r12, [sp, #128]",
+                "ldr r12, [sp, #124]",
                 "add r1, r1, r12",
                 ".endif",
                 ".endr",
                 ".purgem along",
-                "ldrd r12, lr, [sp, #136]",
+                "ldrd r12, lr, [sp, #152]",
                 "adds r0, #4",
                 "cmp r12, lr",
                 "bne 1b",
-                "add sp, sp, #136",
+                "add sp, sp, #152",
                 "pop {{r2, r3, r4, r5, r6, r7, r8, r9, r10, r11, r12, pc}}",
                 form = const FORM,
                 fixed = const FIXED,
                 float = const FLOAT,
                 none = const NONE,
+                inverse_low = const INVERSE_OF_9 & 0xffff,
+                inverse_high = const INVERSE_OF_9 >> 16,
             )
         }
     }
@@ -311,20 +329,21 @@ fn model(products: &Products, channel: usize, tile: usize, constants: &Constants
     core::array::from_fn(|index| {
         let [y, x] = [index / 4, index % 4];
         let constant = if y < 2 || x < 2 { 0 } else { 2 * y + x - 5 };
-        rows[y][x].wrapping_mul(0x38e3_8e39).wrapping_add(constants[constant]) >> 6
+        let factor = INVERSE_OF_9 << ([0, 1, 2, 2][y] + [0, 1, 2, 2][x]);
+        rows[y][x].wrapping_mul(factor as i32).wrapping_add(constants[constant]) >> 6
     })
 }
 
-/// The transformation along one axis.
+/// The transformation along one axis, but for factors of 1, 2, 4 and 4.
 #[cfg(not(native_dsp))]
 fn along([m0, m1, m2, m3, m4, m5]: [i32; 6]) -> [i32; 4] {
     let times = |factor: i32, m: i32| m.wrapping_mul(factor);
     let [s12, d12] = [m1.wrapping_add(m2), m1.wrapping_sub(m2)];
     let [s34, d34] = [m3.wrapping_add(m4), m3.wrapping_sub(m4)];
     [
-        m0.wrapping_add(s12).wrapping_add(s34),
-        d12.wrapping_add(times(2, d34)),
-        s12.wrapping_add(times(4, s34)),
-        d12.wrapping_add(times(8, d34)).wrapping_add(times(4, m5)),
+        s34.wrapping_add(times(2, m0)).wrapping_sub(times(4, s12)),
+        d34.wrapping_sub(times(2, d12)),
+        s34.wrapping_sub(s12),
+        times(2, d34.wrapping_add(m5)).wrapping_sub(d12),
     ]
 }

@@ -1,6 +1,6 @@
 //! Scratch memory as what the tiles read.
 
-use super::{Chunk, Taps};
+use super::{Chunk, Taps, WinogradWeights};
 
 /// The whole chunks of `bytes`. No more than a part of one is left out where it is aligned to 4, as
 /// scratch memory is.
@@ -36,4 +36,11 @@ pub(crate) fn bytes_of_chunks(chunks: &mut [Chunk]) -> &mut [i8] {
     // SAFETY: every bit pattern is valid in both types.
     let (_, bytes, _) = unsafe { chunks.align_to_mut::<i8>() };
     bytes
+}
+
+/// The whole items of transformed weights in `chunks`, two chunks each.
+pub(crate) fn weights_of_chunks(chunks: &mut [Chunk]) -> &mut [WinogradWeights] {
+    // SAFETY: every bit pattern is valid in both types.
+    let (_, weights, _) = unsafe { chunks.align_to_mut::<WinogradWeights>() };
+    weights
 }

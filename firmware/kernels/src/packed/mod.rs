@@ -53,10 +53,16 @@ pub use shallow_conv2d::{shallow_conv2d, shallow_kernel_exists, shallow_scratch_
 pub use winograd_conv2d::pack_winograd;
 pub(crate) use winograd_conv2d::{channel_pairs as winograd_channel_pairs, fits as winograd_fits};
 pub use winograd_conv2d::{winograd_conv2d, winograd_kernel_exists, winograd_scratch_bytes};
-pub(crate) use winograd4_conv2d::{fits as winograd4_fits, shared_bytes as winograd4_shared_bytes};
+pub(crate) use winograd4_conv2d::{
+    COMPACT_CONSTANT_WORDS, compact_fits as compact_winograd4_fits,
+    compact_words_of_pair as compact_winograd4_words_of_pair, fits as winograd4_fits,
+    shared_bytes as winograd4_shared_bytes,
+};
+pub use winograd4_conv2d::{
+    compact_winograd4_scratch_bytes, winograd4_kernel_exists, winograd4_scratch_bytes,
+};
 #[cfg(feature = "pack")]
-pub use winograd4_conv2d::{largest_accumulator, pack_winograd4};
-pub use winograd4_conv2d::{winograd4_kernel_exists, winograd4_scratch_bytes};
+pub use winograd4_conv2d::{largest_accumulator, pack_compact_winograd4, pack_winograd4};
 
 /// Where a weight stands in a packed layout: index of the word, and lane 0 or 1 in it. Channels 2n are a
 /// and channels 2n + 1 are b of the same lane.

@@ -3,14 +3,14 @@
 //! As the form F(2x2, 3x3), with 36 multiplications for 16 outputs instead of 144, from 6 x 6 inputs:
 //!
 //! ```text
-//! u = H g H'     filter g, 3 x 3       H = (6 0 0, -4 -4 -4, -4 4 -4, 1 2 4, 1 -2 4, 0 0 6), integers
+//! u = H g H'     filter g, 3 x 3       H = (3 0 0, 1 1 1, 1 -1 1, 1 2 4, 1 -2 4, 0 0 3), integers
 //! v = B d B'     inputs d, 6 x 6       B = (4 0 -5 0 1 0, 0 -4 -4 1 1 0, 0 4 -4 -1 1 0,
 //!                                           0 -2 -1 2 1 0, 0 2 -1 -2 1 0, 0 4 0 -5 0 1)
 //! 576 * outputs = A (sum over input channels of u * v, element by element) A'
-//!                                      A = (1 1 1 1 1 0, 0 1 -1 2 -2 0, 0 1 1 4 4 0, 0 1 -1 8 -8 4)
+//!                           A = (2 -4 -4 1 1 0, 0 -4 4 2 -2 0, 0 -4 -4 4 4 0, 0 -4 4 8 -8 8)
 //! ```
 //!
-//! Both fit halfwords: `|u| <= 144 * 128`, and `|v| <= 100 * 128`. Sums wrap at 2^32. Since 9 has an inverse modulo
+//! Both fit halfwords: `|u| <= 49 * 128`, and `|v| <= 100 * 128`. Sums wrap at 2^32. Since 9 has an inverse modulo
 //! 2^32, 64 times the output comes out exactly if it fits, so if `|accumulator| < 2^25`, which the packer proves.
 //!
 //! # Layout of the weights
@@ -26,6 +26,14 @@
 //! The kernel adds 128 to its inputs, and a constant to the low halves of four inputs of each tile, which saves
 //! instructions; the constants of a channel take that away from 64 times the accumulators of a tile: of all outputs,
 //! but of rows and columns (2, 2), (2, 3), (3, 2) and (3, 3), then of those four. The bias does not count into them.
+//!
+//! # Compact layout
+//! For the kernel that transforms the filters itself; for each pair of output channels:
+//!
+//! ```text
+//! five constants of a, five of b
+//! for a, then b, for each of the nine taps: words of four input channels (filled up with 0 to whole eights)
+//! ```
 
 use super::PackedConv2d;
 use super::winograd_conv2d::channel_pairs;
@@ -65,6 +73,35 @@ pub(crate) fn fits<R>(layer: &PackedConv2d<'_, R>, scratch: &[i8]) -> bool {
         && winograd4_scratch_bytes(layer.input) <= scratch.len()
 }
 
+/// Scratch that the kernel with the compact layout needs: as the other one, and the transformed weights of two output
+/// channels. Saturates where that has no meaning.
+pub const fn compact_winograd4_scratch_bytes(input: Shape) -> usize {
+    let weights = input.c.div_ceil(8).saturating_mul(36 * 32);
+    winograd4_scratch_bytes(input).saturating_add(weights)
+}
+
+/// As [`fits`], of the compact layout.
+pub(crate) fn compact_fits<R>(layer: &PackedConv2d<'_, R>, scratch: &[i8]) -> bool {
+    const LARGEST: usize = 1 << 15; // as above
+    winograd4_kernel_exists(&layer.window, &layer.pool)
+        && layer.input.c <= LARGEST
+        && layer.output.c <= LARGEST
+        && compact_words(layer.input.c, layer.output.c) == layer.weights.len()
+        && compact_winograd4_scratch_bytes(layer.input) <= scratch.len()
+}
+
+/// Words of the constants of two output channels in the compact layout.
+pub(crate) const COMPACT_CONSTANT_WORDS: usize = 10;
+
+/// Words of two output channels in the compact layout.
+pub(crate) const fn compact_words_of_pair(ic: usize) -> usize {
+    ic.div_ceil(8).saturating_mul(2 * 9 * 2).saturating_add(COMPACT_CONSTANT_WORDS)
+}
+
+const fn compact_words(ic: usize, oc: usize) -> usize {
+    oc.div_ceil(2).saturating_mul(compact_words_of_pair(ic))
+}
+
 /// Words of the constants of two output channels.
 pub(crate) const CONSTANT_WORDS: usize = 16;
 
@@ -89,7 +126,7 @@ const fn place(ic: usize, channel: usize, element: usize, c: usize) -> (usize, u
 #[cfg(feature = "pack")]
 fn transformed(filter: &[i8; 9]) -> [i16; 36] {
     let along = |[a, b, c]: [i16; 3]| {
-        [6 * a, -4 * (a + b + c), -4 * (a - b + c), a + 2 * b + 4 * c, a - 2 * b + 4 * c, 6 * c]
+        [3 * a, a + b + c, a - b + c, a + 2 * b + 4 * c, a - 2 * b + 4 * c, 3 * c]
     };
     let g = filter.map(i16::from);
     let columns: [[i16; 6]; 3] = core::array::from_fn(|x| along([g[x], g[3 + x], g[6 + x]]));
@@ -145,4 +182,36 @@ pub fn pack_winograd4(weights: &[i8], bias: &[i32], ic: usize) -> Option<alloc::
 pub fn largest_accumulator(filter: &[i8], bias: i32) -> u64 {
     let magnitude: u64 = filter.iter().map(|weight| u64::from(weight.unsigned_abs())).sum();
     magnitude * 128 + u64::from(bias.unsigned_abs())
+}
+
+/// As [`pack_winograd4`], in the compact layout.
+#[cfg(feature = "pack")]
+pub fn pack_compact_winograd4(
+    weights: &[i8],
+    bias: &[i32],
+    ic: usize,
+) -> Option<alloc::vec::Vec<i32>> {
+    let filter_len = ic.checked_mul(9)?;
+    let oc = weights.len().checked_div(filter_len)?;
+    let mut packed = alloc::vec![0_i32; compact_words(ic, oc)];
+    let pairs = packed.chunks_exact_mut(compact_words_of_pair(ic));
+    for (pair, (words, filters)) in pairs.zip(weights.chunks(2 * filter_len)).enumerate() {
+        let (to_constants, to_taps) = words.split_at_mut(COMPACT_CONSTANT_WORDS);
+        let to_channels =
+            to_constants.chunks_mut(5).zip(to_taps.chunks_mut(9 * 2 * ic.div_ceil(8)));
+        let filters = filters.chunks_exact(filter_len).enumerate();
+        for ((index, filter), (to_constants, to_taps)) in filters.zip(to_channels) {
+            if largest_accumulator(filter, *bias.get(2 * pair + index)?) >= 1 << 25 {
+                return None;
+            }
+            to_constants.copy_from_slice(&constants(filter, ic));
+            for (tap, to) in filter.chunks(ic).zip(to_taps.chunks_mut(2 * ic.div_ceil(8))) {
+                for (four, to) in tap.chunks(4).zip(to) {
+                    let byte = |index: usize| four.get(index).map_or(0, |weight| *weight as u8);
+                    *to = i32::from_le_bytes([0, 1, 2, 3].map(byte));
+                }
+            }
+        }
+    }
+    Some(packed)
 }

@@ -9,10 +9,11 @@ use thumbnet_kernels::armv7em::depthwise_scratch_bytes;
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
 use thumbnet_kernels::map::{Map, map};
 use thumbnet_kernels::packed::{
-    PackedConv2d, PackedDense, deep_kernel_exists, deep_scratch_bytes, pack_deep, pack_dense,
-    pack_pointwise, pack_shallow, pack_winograd, pack_winograd4, pointwise_kernel_exists,
-    pointwise_scratch_bytes, shallow_kernel_exists, shallow_scratch_bytes, winograd_kernel_exists,
-    winograd_scratch_bytes, winograd4_kernel_exists, winograd4_scratch_bytes,
+    PackedConv2d, PackedDense, compact_winograd4_scratch_bytes, deep_kernel_exists,
+    deep_scratch_bytes, pack_compact_winograd4, pack_deep, pack_dense, pack_pointwise,
+    pack_shallow, pack_winograd, pack_winograd4, pointwise_kernel_exists, pointwise_scratch_bytes,
+    shallow_kernel_exists, shallow_scratch_bytes, winograd_kernel_exists, winograd_scratch_bytes,
+    winograd4_kernel_exists, winograd4_scratch_bytes,
 };
 use thumbnet_kernels::portable::{Conv2d, Dense, DepthwiseConv2d, conv2d, dense, depthwise_conv2d};
 use thumbnet_kernels::requantize::{FixedPoint, Float, Requantize};
@@ -32,12 +33,24 @@ pub enum Kind {
     Shallow,
     Winograd,
     Winograd4,
+    CompactWinograd4,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::Deep, Self::Pointwise, Self::Shallow, Self::Winograd, Self::Winograd4];
+    pub const ALL: [Self; 6] = [
+        Self::Deep,
+        Self::Pointwise,
+        Self::Shallow,
+        Self::Winograd,
+        Self::Winograd4,
+        Self::CompactWinograd4,
+    ];
+
+    /// Whether it is a Winograd form with tiles of 4 x 4 outputs.
+    pub fn has_large_tiles(self) -> bool {
+        matches!(self, Self::Winograd4 | Self::CompactWinograd4)
+    }
 
     /// Runs a backend's kernel.
     pub fn run<B: Backend>(
@@ -53,6 +66,7 @@ impl Kind {
             Self::Shallow => B::shallow_conv2d(layer, input, scratch, output),
             Self::Winograd => B::winograd_conv2d(layer, input, scratch, output),
             Self::Winograd4 => B::winograd4_conv2d(layer, input, scratch, output),
+            Self::CompactWinograd4 => B::compact_winograd4_conv2d(layer, input, scratch, output),
         }
     }
 }
@@ -111,7 +125,9 @@ impl Convolution {
                     ([1 + random.below(4), 1 + random.below(5)], 1 + random.below(20), [1, 1])
                 }
                 Kind::Pointwise => ([1, 1], 1 + random.below(70), [1, 1]),
-                Kind::Winograd | Kind::Winograd4 => ([3, 3], 1 + random.below(20), [1, 1]),
+                Kind::Winograd | Kind::Winograd4 | Kind::CompactWinograd4 => {
+                    ([3, 3], 1 + random.below(20), [1, 1])
+                }
                 Kind::Shallow => {
                     let squares = [(2, 1), (3, 1), (3, 2), (5, 1), (3, 3), (3, 4), (7, 1), (5, 3)];
                     let (kernel, ic) = match squares.get(random.below(squares.len() + 1)) {
@@ -122,30 +138,30 @@ impl Convolution {
                 }
             };
             let stride = match kind {
-                Kind::Winograd | Kind::Winograd4 => [1, 1],
+                Kind::Winograd | Kind::Winograd4 | Kind::CompactWinograd4 => [1, 1],
                 _ => [1 + random.below(3), 1 + random.below(2)],
             };
             let window =
                 Window { kernel, stride, dilation, padding: Padding { top, left, bottom, right } };
             let pool = match random.below(3) {
-                _ if kind == Kind::Winograd4 => Window::UNIT,
+                _ if kind.has_large_tiles() => Window::UNIT,
                 0 => Window::UNIT,
                 1 => Window::square(2, 1 + random.below(3)),
                 _ => Window { kernel: [1 + random.below(3), 2], ..Window::square(2, 2) },
             };
-            let size = if kind == Kind::Winograd4 { 19 } else { 9 };
+            let size = if kind.has_large_tiles() { 19 } else { 9 };
             let input = Shape::new(1 + random.below(11), 1 + random.below(size), ic);
             let exists = match kind {
                 Kind::Deep => deep_kernel_exists(&window, &pool),
                 Kind::Pointwise => pointwise_kernel_exists(&window, &pool),
                 Kind::Shallow => shallow_kernel_exists(&window, &pool, ic),
                 Kind::Winograd => winograd_kernel_exists(&window, &pool),
-                Kind::Winograd4 => winograd4_kernel_exists(&window, &pool),
+                Kind::Winograd4 | Kind::CompactWinograd4 => winograd4_kernel_exists(&window, &pool),
             };
             let positions = window.positions(input.h, input.w);
             if exists && positions.and_then(|[h, w]| pool.positions(h, w)).is_some() {
                 let mut case = Self::new(seed, input, 1 + random.below(21), window, pool);
-                if kind == Kind::Winograd4 {
+                if kind.has_large_tiles() {
                     // Accumulators are to stay below 2^25.
                     case.bias.iter_mut().for_each(|bias| *bias %= 1 << 20);
                 }
@@ -202,6 +218,9 @@ impl Convolution {
             Kind::Shallow => pack_shallow(&self.weights, &self.window, self.input.c),
             Kind::Winograd => pack_winograd(&self.weights, self.input.c),
             Kind::Winograd4 => pack_winograd4(&self.weights, &self.bias, self.input.c),
+            Kind::CompactWinograd4 => {
+                pack_compact_winograd4(&self.weights, &self.bias, self.input.c)
+            }
         }
         .expect("these weights mix")
     }
@@ -245,6 +264,7 @@ impl Convolution {
             Kind::Shallow => shallow_scratch_bytes(&self.window, self.input),
             Kind::Winograd => winograd_scratch_bytes(self.input),
             Kind::Winograd4 => winograd4_scratch_bytes(self.input),
+            Kind::CompactWinograd4 => compact_winograd4_scratch_bytes(self.input),
         }
     }
 }

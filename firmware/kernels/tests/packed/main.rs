@@ -10,7 +10,9 @@ mod overlap;
 use cases::{Convolution, Depthwise, FullyConnected, Kind, cells};
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
 use thumbnet_kernels::map::map;
-use thumbnet_kernels::packed::{pack_deep, pack_dense, pack_winograd, pack_winograd4};
+use thumbnet_kernels::packed::{
+    pack_compact_winograd4, pack_deep, pack_dense, pack_winograd, pack_winograd4,
+};
 use thumbnet_kernels::requantize::Requantize;
 use thumbnet_kernels::{Armv7em, Portable};
 
@@ -23,6 +25,12 @@ fn check_form(case: &Convolution, kind: Kind, form: impl Requantize) {
     let expected = case.plain(form);
     assert_eq!(case.run::<Portable>(kind, form), expected, "portable, {kind:?}: {case:?}");
     assert_eq!(case.run::<Armv7em>(kind, form), expected, "armv7em, {kind:?}: {case:?}");
+}
+
+/// Both kernels with tiles of 4 x 4 outputs.
+fn check_large_tiles(case: &Convolution) {
+    check(case, Kind::Winograd4);
+    check(case, Kind::CompactWinograd4);
 }
 
 fn check_dense(case: &FullyConnected) {
@@ -73,7 +81,7 @@ fn random_winograd_convolutions_match() {
 #[test]
 fn random_winograd4_convolutions_match() {
     for seed in 0..400 {
-        check(&Convolution::random(seed, Kind::Winograd4), Kind::Winograd4);
+        check_large_tiles(&Convolution::random(seed, Kind::Winograd4));
     }
 }
 
@@ -87,12 +95,12 @@ fn winograd4_matches_at_every_size_and_tail() {
         case
     };
     for size in 1..=18 {
-        check(&small(5, Shape::new(size, 19 - size, 5), 3, same), Kind::Winograd4);
+        check_large_tiles(&small(5, Shape::new(size, 19 - size, 5), 3, same));
     }
     for channels in 1..=17 {
         let window = Window::square(3, 1);
-        check(&small(1, Shape::new(7, 10, channels), 4, window), Kind::Winograd4);
-        check(&small(2, Shape::new(7, 10, 8), channels, same), Kind::Winograd4);
+        check_large_tiles(&small(1, Shape::new(7, 10, channels), 4, window));
+        check_large_tiles(&small(2, Shape::new(7, 10, 8), channels, same));
     }
 }
 
@@ -123,7 +131,7 @@ fn the_largest_transformed_values_of_large_tiles_are_exact() {
             case.bias.fill(0);
             case.multipliers.fill(50_000);
             case.factors.fill(1e-5);
-            check(&case, Kind::Winograd4);
+            check_large_tiles(&case);
         }
     }
 }
@@ -139,9 +147,10 @@ fn accumulators_just_below_two_to_the_25_are_exact() {
         case.bias.fill(sign * ((1 << 25) - 1 - 9 * 224 * 127 * 128));
         case.multipliers.fill(16_000);
         case.factors.fill(3.7e-6);
-        check(&case, Kind::Winograd4);
+        check_large_tiles(&case);
         case.bias[0] += sign;
         assert!(pack_winograd4(&case.weights, &case.bias, 224).is_none(), "2^25 is too much");
+        assert!(pack_compact_winograd4(&case.weights, &case.bias, 224).is_none(), "here, too");
     }
 }
 

@@ -4,8 +4,8 @@
 use crate::cases::{Convolution, Depthwise, Kind, Random, cells};
 use core::cell::Cell;
 use thumbnet_kernels::armv7em::{
-    deep_conv2d_order, depthwise_conv2d_order, pointwise_conv2d_order, shallow_conv2d_order,
-    winograd_conv2d_order, winograd4_conv2d_order,
+    compact_winograd4_conv2d_order, deep_conv2d_order, depthwise_conv2d_order,
+    pointwise_conv2d_order, shallow_conv2d_order, winograd_conv2d_order, winograd4_conv2d_order,
 };
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
 use thumbnet_kernels::map::Map;
@@ -119,6 +119,7 @@ fn winograd_convolutions_overlap() {
 #[test]
 fn winograd4_convolutions_overlap() {
     packed(Kind::Winograd4, |_| winograd4_conv2d_order());
+    packed(Kind::CompactWinograd4, |_| compact_winograd4_conv2d_order());
 }
 
 #[test]

@@ -18,8 +18,11 @@ fn constants(graph: &mut Int8Graph) -> (&mut [i8], &mut [i32]) {
 }
 
 fn step(graph: &Int8Graph, flash_bytes: Option<usize>) -> Step {
+    step_of(graph, Optimize::Speed, flash_bytes)
+}
+
+fn step_of(graph: &Int8Graph, optimize: Optimize, flash_bytes: Option<usize>) -> Step {
     let instruction_set = InstructionSet::Armv7em;
-    let optimize = Optimize::Speed;
     let options = Options { instruction_set, optimize, flash_bytes, ..Options::default() };
     let mut program = compile(graph, [0; 8], &options).expect("it compiles");
     program.steps.remove(0)
@@ -28,13 +31,35 @@ fn step(graph: &Int8Graph, flash_bytes: Option<usize>) -> Step {
 #[test]
 fn large_tiles_are_taken_where_they_fit() {
     let kernel = |flash_bytes| step(&residual(), flash_bytes).call.kernel();
-    // 2,304 B of weights, 8,192 B for F(2x2,3x3), 18,944 B for F(4x4,3x3) with its constants.
+    // 18,944 B of weights for F(4x4,3x3) with its constants.
     assert_eq!(kernel(None), "winograd4_conv2d");
     assert_eq!(kernel(Some(19_500)), "winograd4_conv2d");
-    assert_eq!(kernel(Some(18_900)), "winograd_conv2d");
-    assert_eq!(kernel(Some(8_000)), "deep_conv2d");
+    assert_eq!(kernel(Some(18_900)), "compact_winograd4_conv2d");
     let why = step(&residual(), Some(8_000)).choice.why;
     assert!(why.contains("F(4x4,3x3) does not fit"), "{why}");
+}
+
+#[test]
+fn weights_of_their_own_size_are_transformed_on_the_device_where_memory_is_short() {
+    // 2,304 B of weights and 320 B of constants.
+    assert_eq!(step(&residual(), Some(6_000)).call.kernel(), "compact_winograd4_conv2d");
+    // Balanced: the direct kernel's 8,192 B of maps allow 1,638 B more.
+    let balanced = step_of(&residual(), Optimize::Balanced, None);
+    assert_eq!(balanced.call.kernel(), "deep_conv2d");
+    let why = balanced.choice.why;
+    assert!(why.contains("from int8 weights would take more than a fifth more RAM"), "{why}");
+}
+
+#[test]
+fn a_balance_takes_memory_that_other_layers_need_anyway() {
+    let padding = Padding { top: 1, left: 1, bottom: 1, right: 1 };
+    let same = Window { padding, ..Window::square(3, 1) };
+    let builder = Builder::new("m", Shape::new(48, 48, 16)).conv("wide", Window::square(4, 4), 16);
+    let graph = builder.conv("narrow", same, 16).build();
+    let options = Options { instruction_set: InstructionSet::Armv7em, ..Options::default() };
+    let program = compile(&graph, [0; 8], &options).expect("it compiles");
+    let kernels: Vec<_> = program.steps.iter().map(|step| step.call.kernel()).collect();
+    assert_eq!(kernels, ["conv2d", "compact_winograd4_conv2d"]);
 }
 
 #[test]
