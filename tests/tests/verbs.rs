@@ -162,21 +162,22 @@ fn profile_and_the_emulator_report_costs() {
     let folder = workplace();
     let folder = folder.path();
     let profile = ["profile", "small.onnx", "--json"];
-    let costs = report(folder, &profile, &["model", "board", "total", "layers"]);
-    let total = [
-        "instructions",
-        "macs",
-        "flash_bytes",
-        "weight_bytes",
-        "ram_bytes",
-        "static_ram_bytes",
-        "stack_bytes",
-    ];
+    let costs = report(folder, &profile, &["total", "layers"]);
+    let total = ["instructions", "flash_bytes", "ram_bytes", "stack_bytes"];
     has(&costs["total"], &total, &profile);
+    assert_eq!(costs["total"].as_object().map(serde_json::Map::len), Some(total.len()));
+    assert_eq!(costs.as_object().map(serde_json::Map::len), Some(2));
     let layers = costs["layers"].as_array().expect("a list");
-    layers.iter().for_each(|layer| has(layer, &["name", "instructions", "macs"], &profile));
+    let fields = ["name", "kernel", "why", "instructions", "macs", "scratch_bytes", "weight_bytes"];
+    layers.iter().for_each(|layer| has(layer, &fields, &profile));
     let instructions = layers.iter().map(|layer| layer["instructions"].as_u64().expect("a count"));
     assert_eq!(Some(instructions.sum()), costs["total"]["instructions"].as_u64());
+    let plot = ["profile", "small.onnx", "--optimize", "size", "--plot", "plot.svg", "--json"];
+    let small = report(folder, &plot, &["total", "layers"]);
+    assert!(small["total"]["flash_bytes"].as_u64() < costs["total"]["flash_bytes"].as_u64());
+    assert!(small["total"]["instructions"].as_u64() > costs["total"]["instructions"].as_u64());
+    let svg = std::fs::read_to_string(folder.join("plot.svg")).expect("it is written");
+    assert!(svg.starts_with("<svg") && svg.matches("<rect").count() > layers.len(), "{svg}");
     let set = ["--data", "pictures", "--images", "5", "--runtime", "qemu", "--json"];
     let arguments = [&["simulate", "small.onnx"], &set[..]].concat();
     let fields = ["accuracy", "equal", "layers", "instructions", "stack_bytes"];

@@ -25,6 +25,5 @@ pub mod order;
 pub mod packed;
 pub mod portable;
 pub mod requantize;
-pub mod scalar;
 
-pub use backend::{Armv7em, Backend, Native, Portable, Scalar};
+pub use backend::{Armv7em, Backend, Native, Portable};

@@ -13,6 +13,7 @@ mod progress;
 mod reference;
 mod report;
 mod runner;
+mod tuning;
 mod verb;
 
 use clap::Parser;

@@ -1,5 +1,6 @@
 //! A model as the verbs need it: the ONNX file read, checked and compiled.
 
+use crate::tuning::TuningOptions;
 use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
 use thumbnet_compile::{Board, Options, Program, compile_file};
@@ -23,13 +24,13 @@ pub(crate) fn label(program: &Program, class: usize) -> String {
     program.metadata.labels.get(class).cloned().unwrap_or_else(|| class.to_string())
 }
 
-/// The board of this name.
-pub(crate) fn board(name: &str) -> anyhow::Result<Board> {
+/// The board of this name, tuned as the user says.
+pub(crate) fn board(name: &str, tuning: &TuningOptions) -> anyhow::Result<Board> {
     let folder = boards_folder()?;
     let boards = Board::all(&folder)?;
     let names: Vec<_> = boards.iter().map(|board| board.name.clone()).collect();
     match boards.into_iter().find(|board| board.name == name) {
-        Some(board) => Ok(board),
+        Some(board) => Ok(board.tuned(&tuning.tuning()?)),
         None => bail!(
             "there is no board '{name}' in {}; there are: {}",
             folder.display(),

@@ -6,14 +6,20 @@ use anyhow::{Context, bail};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use thumbnet_compile::Tuning;
 
 const PROGRAM: &str = "thumbnet-reference";
 
-/// Runs the reference with `arguments`; its exit code becomes ours.
-pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Outcome> {
+/// Runs the reference with `arguments`; its exit code becomes ours. Firmware that it builds is compiled as `tuning`
+/// says.
+pub(crate) fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    tuning: &Tuning,
+) -> anyhow::Result<Outcome> {
     let program = find_or_build()?;
     let status = Command::new(&program)
         .args(arguments)
+        .envs(tuning.variables())
         .status()
         .with_context(|| format!("{} cannot be started", program.display()))?;
     match status.code() {

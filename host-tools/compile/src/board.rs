@@ -6,6 +6,7 @@
 use crate::error::CompileError;
 use crate::memory_map::{self, Memory};
 use crate::options::{InstructionSet, Optimize, Options};
+use crate::tuning::{KernelChoice, Tuning};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,8 @@ pub struct Board {
     pub target: Option<String>,
     /// What to spend where a faster kernel costs memory.
     pub optimize: Optimize,
+    /// Kernels of single layers; a manifest has none.
+    pub kernels: Vec<KernelChoice>,
     /// `FLASH` of memory.x.
     pub flash: Memory,
     /// `RAM` of memory.x.
@@ -118,6 +121,7 @@ impl Board {
             model: settings.model.map(|model| dir.join(model)),
             target: target(&dir.join(".cargo/config.toml"))?,
             optimize: settings.optimize.unwrap_or_default(),
+            kernels: Vec::new(),
             flash: memory("FLASH")?,
             ram: memory("RAM")?,
             stack_bytes: settings.stack_bytes.unwrap_or(DEFAULT_STACK_BYTES),
@@ -126,13 +130,25 @@ impl Board {
         })
     }
 
-    /// How programs for this board are compiled: as its manifest says, with weights packed for its core
-    /// and within its memories.
+    /// This board with what `tuning` says instead of its manifest.
+    pub fn tuned(self, tuning: &Tuning) -> Self {
+        let optimize = tuning.optimize.unwrap_or(self.optimize);
+        Self { optimize, kernels: tuning.kernels.clone(), ..self }
+    }
+
+    /// What a build script must be told to compile for this board as it is here.
+    pub fn tuning(&self) -> Tuning {
+        Tuning { optimize: Some(self.optimize), kernels: self.kernels.clone() }
+    }
+
+    /// How programs for this board are compiled: as its manifest or its user says, with weights packed for its
+    /// core and within its memories.
     pub fn options(&self) -> Options {
         let target = self.target.as_deref().unwrap_or_default();
         Options {
             instruction_set: InstructionSet::of_target(target),
             optimize: self.optimize,
+            kernels: self.kernels.clone(),
             flash_bytes: Some(self.flash_for_network()),
             ram_bytes: Some(self.ram_for_network()),
             ..Options::default()

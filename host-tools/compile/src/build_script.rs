@@ -13,6 +13,7 @@
 use crate::board::Board;
 use crate::emit::write_file;
 use crate::error::CompileError;
+use crate::tuning::{self, Tuning};
 use crate::{InstructionSet, Options, compile_file, emit, fit};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -24,8 +25,10 @@ const MODEL_VARIABLE: &str = "THUMBNET_MODEL";
 /// brings in `Network` where it is included.
 ///
 /// The model is the ONNX file that the environment variable THUMBNET_MODEL names (relative to the
-/// board's folder), else `model` in `[package.metadata.thumbnet]` of its manifest. Asks cargo to build
-/// again when the model, memory.x, the manifest or the variable changes.
+/// board's folder), else `model` in `[package.metadata.thumbnet]` of its manifest. THUMBNET_OPTIMIZE (`speed`,
+/// `balanced`, `size`) stands for `optimize` there, and THUMBNET_KERNELS chooses kernels of single layers
+/// (`NODE=KERNEL`, one a line). Asks cargo to build again when the model, memory.x, the manifest or one of the
+/// variables changes.
 ///
 /// If there is no model, it cannot be compiled or it does not fit the board, prints one error and exits
 /// with code 1.
@@ -46,10 +49,13 @@ pub fn run() {
 
 /// Reads the board in `board_dir`, compiles its model and writes the results into `out_dir`.
 fn build(board_dir: &Path, out_dir: &Path, model: Option<OsString>) -> Result<(), String> {
-    println!("cargo::rerun-if-env-changed={MODEL_VARIABLE}");
+    for variable in [MODEL_VARIABLE].iter().chain(&tuning::VARIABLES) {
+        println!("cargo::rerun-if-env-changed={variable}");
+    }
     rerun_if_changed(&board_dir.join("Cargo.toml"));
     rerun_if_changed(&board_dir.join("memory.x"));
-    let board = Board::load(board_dir).map_err(one_line)?;
+    let tuning = Tuning::from_environment().map_err(one_line)?;
+    let board = Board::load(board_dir).map_err(one_line)?.tuned(&tuning);
     let model = match model {
         Some(path) if !path.is_empty() => board_dir.join(path),
         _ => board.model.clone().ok_or_else(|| no_model(board_dir))?,

@@ -106,14 +106,7 @@ impl Call {
     pub fn kernel(&self) -> &'static str {
         match self {
             Self::Conv2d { .. } => "conv2d",
-            Self::PackedConv2d { layout: PackedLayout::Deep, .. } => "deep_conv2d",
-            Self::PackedConv2d { layout: PackedLayout::Pointwise, .. } => "pointwise_conv2d",
-            Self::PackedConv2d { layout: PackedLayout::Shallow, .. } => "shallow_conv2d",
-            Self::PackedConv2d { layout: PackedLayout::Winograd, .. } => "winograd_conv2d",
-            Self::PackedConv2d { layout: PackedLayout::Winograd4, .. } => "winograd4_conv2d",
-            Self::PackedConv2d { layout: PackedLayout::CompactWinograd4, .. } => {
-                "compact_winograd4_conv2d"
-            }
+            Self::PackedConv2d { layout, .. } => layout.kernel(),
             Self::DepthwiseConv2d { .. } => "depthwise_conv2d",
             Self::Dense { .. } => "dense",
             Self::PackedDense { .. } => "packed_dense",
@@ -193,6 +186,20 @@ pub enum PackedLayout {
     Winograd4,
     /// As int8, for the kernel that transforms them itself.
     CompactWinograd4,
+}
+
+impl PackedLayout {
+    /// Name of its kernel, as in [`thumbnet_kernels::Backend`].
+    pub(crate) const fn kernel(self) -> &'static str {
+        match self {
+            Self::Deep => "deep_conv2d",
+            Self::Pointwise => "pointwise_conv2d",
+            Self::Shallow => "shallow_conv2d",
+            Self::Winograd => "winograd_conv2d",
+            Self::Winograd4 => "winograd4_conv2d",
+            Self::CompactWinograd4 => "compact_winograd4_conv2d",
+        }
+    }
 }
 
 /// How accumulators become int8, with one factor a channel.

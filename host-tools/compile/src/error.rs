@@ -23,12 +23,12 @@ pub enum CompileError {
         size: usize,
     },
     /// A file is a model, but cannot be compiled.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {reason}", path.display())]
     Model {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: Box<CompileError>,
+        reason: Box<CompileError>,
     },
     /// No kernel computes this operation exactly.
     #[error("{node}: {problem}; {remedy}")]
@@ -74,6 +74,24 @@ pub enum CompileError {
         /// What is missing or wrong.
         problem: String,
         /// What to write instead.
+        remedy: String,
+    },
+    /// An environment variable that chooses how to compile has a value that means nothing.
+    #[error("{variable}: {problem}; correct the variable or unset it")]
+    Tuning {
+        /// The variable.
+        variable: String,
+        /// What is wrong with its value.
+        problem: String,
+    },
+    /// A kernel was asked for that the layer cannot have, or a layer that does not exist.
+    #[error("--kernel {choice}: {problem}; {remedy}")]
+    Kernel {
+        /// `NODE=KERNEL`.
+        choice: String,
+        /// Why not.
+        problem: String,
+        /// What is possible.
         remedy: String,
     },
     /// The weights are larger than the board's flash.

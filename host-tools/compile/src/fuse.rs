@@ -18,6 +18,8 @@ pub(crate) struct Group {
     pub pool: Window,
     /// Index of the node whose output the group makes.
     pub tail: usize,
+    /// Indices of all its nodes.
+    pub nodes: Vec<usize>,
 }
 
 /// Groups the nodes of a valid graph, in execution order. Without `fuse`, each node is its own group.
@@ -29,7 +31,8 @@ pub(crate) fn group(graph: &Int8Graph, fuse: bool) -> Vec<Group> {
         if taken[head] {
             continue;
         }
-        let mut group = Group { head, clamp: false, pool: Window::UNIT, tail: head };
+        let mut group =
+            Group { head, clamp: false, pool: Window::UNIT, tail: head, nodes: vec![head] };
         while fuse && let Some(next) = fusible(graph, &consumers, &group) {
             taken[next] = true;
             extend(graph, &mut group, next);
@@ -75,6 +78,7 @@ fn extend(graph: &Int8Graph, group: &mut Group, next: usize) {
         _ => group.clamp = true,
     }
     group.tail = next;
+    group.nodes.push(next);
 }
 
 /// Whether the kernel of `op` clamps its output.

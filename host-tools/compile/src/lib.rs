@@ -1,7 +1,7 @@
 //! From an int8 network to firmware: choose kernels, prove their bounds, plan memory, write Rust and weights.
 //!
 //! ```text
-//! Int8Graph -validate-> -fuse-> groups of nodes -lower (fold), pack_weights, winograd-> kernel calls
+//! Int8Graph -validate-> -fuse-> groups of nodes -lower (fold), pack_weights, kernel_choice, winograd-> kernel calls
 //! kernel calls -plan (pack)-> Program
 //! Program -emit-> Rust + weights        Program -fit-> does it fit this board?
 //! ```
@@ -18,6 +18,8 @@ mod error;
 mod fit;
 mod fold;
 mod fuse;
+mod kernel_choice;
+mod layout;
 mod lower;
 mod memory_map;
 mod model_file;
@@ -29,6 +31,7 @@ mod pack_weights;
 mod plan;
 mod program;
 mod report;
+mod tuning;
 mod validate;
 mod winograd;
 
@@ -42,14 +45,15 @@ pub use model_file::{compile_file, digest};
 pub use options::{InstructionSet, Optimize, Options};
 pub use program::{Choice, Program, Region, Step};
 pub use report::{LayerRow, Summary};
+pub use tuning::{KernelChoice, Tuning};
 
 use thumbnet_graph::Int8Graph;
 
 /// Compiles a network. `digest` is the start of its ONNX file's SHA-256; the generated code carries it.
 ///
 /// # Errors
-/// If the graph contradicts itself, no kernel computes a node exactly, or an accumulator may overflow;
-/// the message names the node and the remedy.
+/// If the graph contradicts itself, no kernel computes a node exactly, an accumulator may overflow, or a layer cannot
+/// have the kernel that `options` choose for it; the message names the node and the remedy.
 pub fn compile(
     graph: &Int8Graph,
     digest: [u8; 8],
@@ -60,7 +64,8 @@ pub fn compile(
     let lower = |group| lower::lower(graph, group);
     let plain = groups.iter().map(lower).collect::<Result<Vec<_>, _>>()?;
     let pack = |lowered: &lower::Lowered| pack_weights::pack_weights(lowered.clone(), options);
-    let packed = plain.iter().map(pack).collect();
+    let mut packed: Vec<_> = plain.iter().map(pack).collect();
+    kernel_choice::apply(graph, &groups, &plain, &mut packed, options)?;
     let plan = |lowered| plan::plan(graph, lowered, digest);
     Ok(winograd::with_winograd(&plain, packed, options, plan))
 }

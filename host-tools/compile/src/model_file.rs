@@ -23,7 +23,7 @@ pub fn compile_file(path: &Path, options: &Options) -> Result<Program, CompileEr
         graph.metadata.name = path.file_stem().unwrap_or_default().to_string_lossy().into();
     }
     compile(&graph, digest(&bytes), options)
-        .map_err(|error| CompileError::Model { path: path.into(), source: Box::new(error) })
+        .map_err(|error| CompileError::Model { path: path.into(), reason: Box::new(error) })
 }
 
 /// The first eight bytes of the SHA-256 of a file's contents: which file code was generated from.

@@ -1,9 +1,11 @@
 //! What the user may choose about a compilation.
 
+use crate::tuning::KernelChoice;
 use serde::Deserialize;
+use std::fmt;
 
 /// How a network is compiled. All choices give the same bytes of every layer that both make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Whether ReLU and max pool join the convolution before them. `false` makes one step of every node,
     /// so that every map of the ONNX file can be observed.
@@ -12,6 +14,8 @@ pub struct Options {
     pub instruction_set: InstructionSet,
     /// What to spend where a faster kernel costs memory.
     pub optimize: Optimize,
+    /// Kernels that the user wants for single layers.
+    pub kernels: Vec<KernelChoice>,
     /// Flash that there is for weights, biases, factors and names; no limit if it is `None`. Faster kernels take
     /// no more than this; a network that needs more even without them is compiled, and [`crate::fit()`] refuses it.
     pub flash_bytes: Option<usize>,
@@ -26,6 +30,7 @@ impl Default for Options {
             fuse: true,
             instruction_set: InstructionSet::default(),
             optimize: Optimize::default(),
+            kernels: Vec::new(),
             flash_bytes: None,
             ram_bytes: None,
         }
@@ -72,5 +77,15 @@ impl std::str::FromStr for Optimize {
             "size" => Ok(Self::Size),
             _ => Err(format!("'{name}' is none of speed, balanced, size")),
         }
+    }
+}
+
+impl fmt::Display for Optimize {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Speed => "speed",
+            Self::Balanced => "balanced",
+            Self::Size => "size",
+        })
     }
 }

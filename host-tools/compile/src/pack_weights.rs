@@ -6,38 +6,54 @@
 //! convolution keeps its weights, but has a faster kernel where it gets scratch memory.
 
 use crate::call::{Call, PackedLayout};
+use crate::layout::{NoForm, Packed, packed_dense};
 use crate::lower::Lowered;
 use crate::options::{InstructionSet, Optimize, Options};
 use crate::program::Choice;
-
-use thumbnet_graph::{Shape, Window};
 use thumbnet_kernels::armv7em::depthwise_scratch_bytes;
-use thumbnet_kernels::packed::{
-    deep_kernel_exists, deep_scratch_bytes, pack_deep, pack_dense, pack_pointwise, pack_shallow,
-    pointwise_kernel_exists, pointwise_scratch_bytes, shallow_kernel_exists, shallow_scratch_bytes,
-};
 
-/// `lowered`, with packed weights where `options` want that and it is exact.
+/// `lowered`, with packed weights where `options` want that and it is exact, and with the reason.
 pub(crate) fn pack_weights(lowered: Lowered, options: &Options) -> Lowered {
-    if options.instruction_set != InstructionSet::Armv7em || options.optimize == Optimize::Size {
-        return lowered;
+    let keep =
+        |lowered: Lowered, why: &str| Lowered { choice: Choice { why: why.to_owned() }, ..lowered };
+    if options.instruction_set != InstructionSet::Armv7em {
+        return keep(lowered, "this core has plain kernels only");
     }
-    if let Call::DepthwiseConv2d { input, window, .. } = &lowered.call {
-        let scratch_bytes = depthwise_scratch_bytes(window, *input).unwrap_or(0);
-        return Lowered { scratch_bytes, ..lowered };
-    }
+    let packed = match &lowered.call {
+        Call::Conv2d { .. } => direct(&lowered.call),
+        Call::Dense { .. } => packed_dense(&lowered.call),
+        Call::DepthwiseConv2d { .. } if options.optimize != Optimize::Size => {
+            return with_scratch(lowered);
+        }
+        _ => return keep(lowered, "there is one kernel for this operation"),
+    };
     let plain_bytes = lowered.call.weights().len();
-    match packed(&lowered.call) {
-        Some((call, scratch_bytes)) if affordable(&call, plain_bytes, options.optimize) => {
-            let why = "two multiplications an instruction with packed weights".to_owned();
-            Lowered { call, scratch_bytes, choice: Choice { why }, ..lowered }
+    match packed {
+        _ if options.optimize == Optimize::Size => {
+            keep(lowered, "weights as they are and no scratch memory: the smallest")
         }
-        Some(_) => {
-            let why = "packed weights would take more than half as much flash again".to_owned();
-            Lowered { choice: Choice { why }, ..lowered }
+        Err(NoForm::NoKernel) => keep(lowered, "there is no faster kernel for this window"),
+        Err(NoForm::NotProved(bound)) => {
+            keep(lowered, &format!("not proved, as faster kernels need it, that {bound}"))
         }
-        None => lowered,
+        Ok(Packed { call, .. }) if !affordable(&call, plain_bytes, options.optimize) => {
+            keep(lowered, "packed weights would take more than half as much flash again")
+        }
+        Ok(Packed { call, scratch_bytes }) => {
+            let why = "two multiplications an instruction with packed weights";
+            keep(Lowered { call, scratch_bytes, ..lowered }, why)
+        }
     }
+}
+
+/// Scratch memory for a depthwise convolution, where its faster kernel has the window.
+fn with_scratch(lowered: Lowered) -> Lowered {
+    let Call::DepthwiseConv2d { input, window, .. } = &lowered.call else { return lowered };
+    let (scratch_bytes, why) = match depthwise_scratch_bytes(window, *input) {
+        Some(bytes) => (bytes, "planes of halfwords in scratch memory: two pixels an instruction"),
+        None => (0, "there is no faster kernel for this window"),
+    };
+    Lowered { scratch_bytes, choice: Choice { why: why.to_owned() }, ..lowered }
 }
 
 fn affordable(packed: &Call, plain_bytes: usize, optimize: Optimize) -> bool {
@@ -45,58 +61,10 @@ fn affordable(packed: &Call, plain_bytes: usize, optimize: Optimize) -> bool {
     optimize == Optimize::Speed || packed_bytes <= plain_bytes + plain_bytes / 2
 }
 
-/// The packed call and the scratch it needs; `None` if there is no kernel or packing is not exact.
-fn packed(call: &Call) -> Option<(Call, usize)> {
-    match call {
-        Call::Conv2d { input, window, pool, input_zero_point, weights, bias, requantize } => {
-            let (layout, weights, scratch_bytes) = packed_conv2d(*input, window, pool, weights)?;
-            let call = Call::PackedConv2d {
-                layout,
-                input: *input,
-                window: *window,
-                pool: *pool,
-                input_zero_point: *input_zero_point,
-                weights,
-                bias: bias.clone(),
-                requantize: requantize.clone(),
-            };
-            Some((call, scratch_bytes))
-        }
-        Call::Dense { weights, bias, requantize } => {
-            let inputs = weights.len() / bias.len();
-            let weights = pack_dense(weights, inputs)?;
-            let (bias, requantize) = (bias.clone(), requantize.clone());
-            Some((Call::PackedDense { weights, bias, requantize }, 0))
-        }
-        _ => None,
-    }
-}
-
-/// The shallow kernel where it exists: it is made for exactly these few taps.
-fn packed_conv2d(
-    input: Shape,
-    window: &Window,
-    pool: &Window,
-    weights: &[i8],
-) -> Option<(PackedLayout, Vec<i32>, usize)> {
-    let ordinary = ordinary(input, window, pool, weights.len());
-    if pointwise_kernel_exists(window, pool) && ordinary {
-        let words = pack_pointwise(weights, input.c)?;
-        Some((PackedLayout::Pointwise, words, pointwise_scratch_bytes(input)))
-    } else if shallow_kernel_exists(window, pool, input.c) {
-        let words = pack_shallow(weights, window, input.c)?;
-        Some((PackedLayout::Shallow, words, shallow_scratch_bytes(window, input)))
-    } else if deep_kernel_exists(window, pool) && ordinary {
-        let words = pack_deep(weights, window, input.c)?;
-        Some((PackedLayout::Deep, words, deep_scratch_bytes(window, pool, input)))
-    } else {
-        None
-    }
-}
-
-/// Sizes whose products the deep kernel trusts; it does nothing beyond them.
-fn ordinary(input: Shape, window: &Window, pool: &Window, weights: usize) -> bool {
-    let sizes = [window.kernel, window.stride, pool.kernel];
-    let oc = weights / (window.taps() * input.c);
-    sizes.iter().flatten().all(|size| *size <= 64) && input.c.max(oc) <= 1 << 15
+/// The first layout that has a kernel, the one made for the fewest windows first.
+fn direct(call: &Call) -> Result<Packed, NoForm> {
+    let layouts = [PackedLayout::Pointwise, PackedLayout::Shallow, PackedLayout::Deep];
+    let forms = layouts.into_iter().map(|layout| layout.of(call));
+    let mut forms = forms.filter(|form| !matches!(form, Err(NoForm::NoKernel)));
+    forms.next().unwrap_or(Err(NoForm::NoKernel))
 }

@@ -47,6 +47,8 @@ pub struct LayerRow {
     pub scratch: Option<[usize; 2]>,
     /// Name of the kernel.
     pub kernel: &'static str,
+    /// Why it is this one; printable ASCII.
+    pub why: String,
     /// `fixed`, `float`, `shift` (an add of powers of two) or `none` (codes pass through).
     pub requantization: &'static str,
 }
@@ -82,6 +84,7 @@ impl LayerRow {
             arena: [step.output.offset, step.output.end()],
             scratch: step.scratch.map(|region| [region.offset, region.end()]),
             kernel: step.call.kernel(),
+            why: step.choice.why.clone(),
             requantization: match &step.call {
                 Call::MaxPool2d { .. } => "none",
                 Call::Add(_) => "shift",
@@ -136,6 +139,9 @@ impl fmt::Display for Summary {
                 }
             }
         }
+        for row in self.layers.iter().filter(|row| !row.why.is_empty()) {
+            writeln!(formatter, "{}: {}: {}", name(row), row.kernel, row.why)?;
+        }
         write!(
             formatter,
             "{} MACs, {} B of weights, {} B of activations and scratch (lower bound {} B, unplanned {} B)",
@@ -148,11 +154,14 @@ impl fmt::Display for Summary {
     }
 }
 
+fn name(row: &LayerRow) -> String {
+    row.name.chars().take(24).collect()
+}
+
 fn cells(row: &LayerRow) -> [String; 9] {
     let shape = |[h, w, c]: [usize; 3]| format!("{h}x{w}x{c}");
-    let name: String = row.name.chars().take(24).collect();
     [
-        name,
+        name(row),
         row.op.clone(),
         shape(row.input),
         shape(row.output),

@@ -16,15 +16,12 @@ use crate::call::{Call, PackedLayout};
 use crate::cost;
 use crate::error::thousands;
 use crate::fit::flash_bytes;
+use crate::layout::{NoForm, Packed};
 use crate::lower::Lowered;
 use crate::options::{InstructionSet, Optimize, Options};
 use crate::program::{Choice, Program};
 use thumbnet_graph::{Shape, Window};
-use thumbnet_kernels::packed::{
-    compact_winograd4_scratch_bytes, largest_accumulator, pack_compact_winograd4, pack_winograd,
-    pack_winograd4, winograd_kernel_exists, winograd_scratch_bytes, winograd4_kernel_exists,
-    winograd4_scratch_bytes,
-};
+use thumbnet_kernels::packed::largest_accumulator;
 
 /// The program of `chosen`, with Winograd forms of the layers in `plain` where they are faster and fit.
 pub(crate) fn with_winograd(
@@ -134,13 +131,6 @@ impl Form {
         }
     }
 
-    fn exists(self, window: &Window, pool: &Window) -> bool {
-        match self {
-            Self::Two => winograd_kernel_exists(window, pool),
-            Self::Compact | Self::Four => winograd4_kernel_exists(window, pool),
-        }
-    }
-
     /// Accumulators must be smaller than 2 to this power.
     fn bits(self) -> u32 {
         match self {
@@ -149,27 +139,11 @@ impl Form {
         }
     }
 
-    fn pack(self, weights: &[i8], bias: &[i32], ic: usize) -> Option<Vec<i32>> {
-        match self {
-            Self::Compact => pack_compact_winograd4(weights, bias, ic),
-            Self::Two => pack_winograd(weights, ic),
-            Self::Four => pack_winograd4(weights, bias, ic),
-        }
-    }
-
     fn instructions(self, input: Shape, window: &Window, pool: &Window, oc: usize) -> Option<u64> {
         match self {
             Self::Compact => cost::compact_winograd4(input, window, oc),
             Self::Two => cost::winograd(input, window, pool, oc),
             Self::Four => cost::winograd4(input, window, oc),
-        }
-    }
-
-    fn scratch_bytes(self, input: Shape) -> usize {
-        match self {
-            Self::Compact => compact_winograd4_scratch_bytes(input),
-            Self::Two => winograd_scratch_bytes(input),
-            Self::Four => winograd4_scratch_bytes(input),
         }
     }
 }
@@ -204,7 +178,7 @@ impl Layer {
         let Call::Conv2d { input, window, pool, bias, .. } = &plain.call else { return none };
         let shallow =
             matches!(chosen.call, Call::PackedConv2d { layout: PackedLayout::Shallow, .. });
-        if shallow || !ordinary(*input, pool, bias.len()) {
+        if shallow || chosen.fixed {
             return none;
         }
         let forms = forms.iter();
@@ -222,44 +196,30 @@ impl Layer {
 
 /// `plain` in a Winograd form; `None`, and a remark in `choice`, where there is none that is exact.
 fn candidate(form: Form, plain: &Lowered, choice: &mut Choice) -> Option<Candidate> {
-    let Call::Conv2d { input, window, pool, input_zero_point, weights, bias, requantize } =
-        &plain.call
-    else {
+    let Call::Conv2d { input, window, pool, weights, bias, .. } = &plain.call else {
         return None;
     };
-    if !form.exists(window, pool) {
-        return None;
-    }
     let filters = weights.chunks((window.taps() * input.c).max(1)).zip(bias);
     let largest = filters.map(|(filter, bias)| largest_accumulator(filter, *bias)).max()?;
     let bits = (largest.max(1) as f64).log2();
-    let Some(packed) = form.pack(weights, bias, input.c) else {
-        choice.add(&format!("an accumulator may reach 2^{bits:.1}: {} is not exact", form.name()));
-        return None;
+    let Packed { call, scratch_bytes } = match form.layout().of(&plain.call) {
+        Ok(packed) => packed,
+        Err(NoForm::NoKernel) => return None,
+        Err(NoForm::NotProved(_)) => {
+            choice.add(&format!(
+                "an accumulator may reach 2^{bits:.1}: {} is not exact",
+                form.name()
+            ));
+            return None;
+        }
     };
     let instructions = form.instructions(*input, window, pool, bias.len())?;
-    let call = Call::PackedConv2d {
-        layout: form.layout(),
-        input: *input,
-        window: *window,
-        pool: *pool,
-        input_zero_point: *input_zero_point,
-        weights: packed,
-        bias: bias.clone(),
-        requantize: requantize.clone(),
-    };
     let why = format!(
         "{}: accumulators stay below 2^{bits:.1}, exact up to 2^{}; {} B of weights fit",
         form.name(),
         form.bits(),
         thousands(4 * call.packed_weights().len())
     );
-    let scratch_bytes = form.scratch_bytes(*input);
     let lowered = Lowered { call, scratch_bytes, choice: Choice { why }, ..plain.clone() };
     Some(Candidate { form, lowered, instructions })
-}
-
-/// Sizes whose products the kernels trust; they do nothing beyond them.
-fn ordinary(input: Shape, pool: &Window, oc: usize) -> bool {
-    pool.stride.iter().all(|stride| *stride <= 64) && input.c.max(oc) <= 1 << 15
 }

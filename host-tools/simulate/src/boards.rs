@@ -6,14 +6,14 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use thumbnet_compile::Board;
+use thumbnet_compile::{Board, Tuning};
 
 /// In every folder of boards.
 const MANIFEST: &str = "Cargo.toml";
 /// Lines of the compiler's output in an error.
 const LAST_LINES: usize = 12;
 
-/// Builds the firmware of `board` for the ONNX file `model` and returns
+/// Builds the firmware of `board` for the ONNX file `model`, compiled as [`Board::options`] says, and returns
 /// its ELF image. Takes seconds; less if model and sources are as they were.
 ///
 /// # Errors
@@ -23,13 +23,13 @@ pub fn build(board: &Board, model: &Path) -> Result<PathBuf, SimulateError> {
     build_binary(board, &board.name, model)
 }
 
-/// The board of this name: a folder of `firmware/boards`.
+/// The board of this name, a folder of `firmware/boards`, tuned as the environment says.
 ///
 /// # Errors
 /// [`SimulateError::SourcesMissing`], or [`SimulateError::Board`] if there is no such board, or it is described
 /// wrongly.
 pub fn load(name: &str) -> Result<Board, SimulateError> {
-    Ok(Board::load(&folder()?.join(name))?)
+    Ok(Board::load(&folder()?.join(name))?.tuned(&Tuning::from_environment()?))
 }
 
 /// Builds the executable `binary` of `board`.
@@ -51,6 +51,7 @@ pub(crate) fn build_binary(
     let lock = lock(&images.join("lock"))?;
     let mut cargo = cargo_build(&board.dir, triple, binary)?;
     cargo.arg("--target-dir").arg(&target_folder).env("THUMBNET_MODEL", &model);
+    cargo.envs(board.tuning().variables());
     let output = cargo
         .output()
         .map_err(|source| SimulateError::Start { program: "cargo".to_owned(), source })?;
@@ -58,7 +59,7 @@ pub(crate) fn build_binary(
         return Err(SimulateError::Build { model, reason: reason(&output.stderr) });
     }
     let built = target_folder.join(triple).join("release").join(binary);
-    let kept = images.join(format!("{}-{binary}-{}.elf", board.name, fingerprint(&content)));
+    let kept = images.join(format!("{}-{binary}-{}.elf", board.name, fingerprint(&content, board)));
     keep(&built, &kept)?;
     drop(lock);
     Ok(kept)
@@ -114,9 +115,14 @@ fn keep(built: &Path, kept: &Path) -> Result<(), SimulateError> {
     Ok(())
 }
 
-/// Sixteen hexadecimal digits that tell models apart.
-fn fingerprint(content: &[u8]) -> String {
-    Sha256::digest(content)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+/// Sixteen hexadecimal digits that tell models and how they are compiled apart.
+fn fingerprint(content: &[u8], board: &Board) -> String {
+    let mut hash = Sha256::new_with_prefix(content);
+    for (_, value) in board.tuning().variables() {
+        hash.update(value);
+        hash.update([0]);
+    }
+    hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What the build script says, which is one line with a remedy; else the compiler's last lines.

@@ -1,5 +1,5 @@
-//! The network alone: nothing but start-up code and inference, to measure its size and to prove that it
-//! cannot panic.
+//! The network alone: nothing but start-up code and inference, to measure its size and its stack and to prove
+//! that it cannot panic.
 #![no_std]
 #![no_main]
 
@@ -13,6 +13,7 @@ mod model;
 use core::hint::black_box;
 use core::panic::PanicInfo;
 use model::Network;
+use thumbnet_cortex_m::host::tell_stack;
 use thumbnet_kernels::model::Model;
 
 #[cortex_m_rt::entry]
@@ -20,6 +21,7 @@ fn main() -> ! {
     static mut ARENA: <Network as Model>::Arena = Network::ARENA;
     Network::infer(black_box(ARENA), &mut ());
     black_box(Network::logits(ARENA));
+    tell_stack();
     loop {
         cortex_m::asm::wfi();
     }

@@ -3,6 +3,7 @@
 use crate::input_shape::InputShapeOption;
 use crate::model_file;
 use crate::outcome::Outcome;
+use crate::tuning::TuningOptions;
 use crate::verb::inspect::ModelReport;
 use anyhow::Context;
 use clap::Args;
@@ -31,6 +32,8 @@ pub(crate) struct Compile {
     /// Where to write network.rs and weights.bin; nothing is written if left out.
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    tuning: TuningOptions,
     /// Print one JSON document instead of tables.
     #[arg(long)]
     json: bool,
@@ -39,7 +42,7 @@ pub(crate) struct Compile {
 impl Compile {
     pub(crate) fn run(mut self) -> anyhow::Result<Outcome> {
         let _copy = self.input_shape.apply(&mut self.file)?;
-        let board = model_file::board(&self.board)?;
+        let board = model_file::board(&self.board, &self.tuning)?;
         let program = model_file::load(&self.file, Some(&board))?;
         let fit = fit(&program, &board)?;
         if let Some(folder) = &self.output {

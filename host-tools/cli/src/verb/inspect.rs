@@ -4,6 +4,7 @@ use crate::input_shape::InputShapeOption;
 use crate::model_file;
 use crate::outcome::Outcome;
 use crate::report::{print_json, thousands};
+use crate::tuning::TuningOptions;
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ pub(crate) struct Inspect {
     /// Does it fit this board? (A folder's name in firmware/boards.)
     #[arg(long, value_name = "BOARD")]
     board: Option<String>,
+    #[command(flatten)]
+    tuning: TuningOptions,
     /// Print one JSON document instead of tables.
     #[arg(long)]
     json: bool,
@@ -104,7 +107,11 @@ fn print_fit(fit: &FitReport) {
 impl Inspect {
     pub(crate) fn run(mut self) -> anyhow::Result<Outcome> {
         let _copy = self.input_shape.apply(&mut self.file)?;
-        let board = self.board.as_deref().map(model_file::board).transpose()?;
+        let board =
+            self.board.as_deref().map(|name| model_file::board(name, &self.tuning)).transpose()?;
+        if board.is_none() {
+            self.tuning.only_for_a_board()?;
+        }
         let program = model_file::load(&self.file, board.as_ref())?;
         let fit = board.map(|board| fit(&program, &board)).transpose()?;
         ModelReport::of(&program, fit).print(self.json)?;

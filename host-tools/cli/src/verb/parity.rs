@@ -3,6 +3,7 @@
 use crate::input_shape::InputShapeOption;
 use crate::outcome::Outcome;
 use crate::reference;
+use crate::tuning::TuningOptions;
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -35,6 +36,8 @@ pub(crate) struct Parity {
     /// The board that the emulator is.
     #[arg(long, value_name = "BOARD", default_value = qemu::BOARD)]
     board: String,
+    #[command(flatten)]
+    tuning: TuningOptions,
     /// Print one JSON document instead of tables.
     #[arg(long)]
     json: bool,
@@ -58,17 +61,16 @@ impl Parity {
         if let Some(images) = self.images {
             arguments.extend(["--images".into(), images.to_string().into()]);
         }
-        if matches!(self.runtime, Runtime::Qemu) {
-            arguments.extend([
-                "--runtime".into(),
-                "qemu".into(),
-                "--board".into(),
-                self.board.into(),
-            ]);
+        match self.runtime {
+            Runtime::Simulate => self.tuning.only_in_emulator()?,
+            Runtime::Qemu => {
+                let board = ["--board".into(), self.board.into()];
+                arguments.extend(["--runtime".into(), "qemu".into()].into_iter().chain(board));
+            }
         }
         if self.json {
             arguments.push("--json".into());
         }
-        reference::run(arguments)
+        reference::run(arguments, &self.tuning.tuning()?)
     }
 }

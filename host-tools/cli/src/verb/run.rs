@@ -5,10 +5,12 @@ use crate::model_file;
 use crate::outcome::Outcome;
 use crate::progress::bar;
 use crate::reference;
+use crate::tuning::TuningOptions;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
 use std::path::{Path, PathBuf};
+use thumbnet_compile::Tuning;
 use thumbnet_graph::onnx::{Interface, import, resolve};
 use thumbnet_simulate::desktop::Simulator;
 use thumbnet_simulate::{arrays, boards, qemu};
@@ -41,6 +43,8 @@ pub(crate) struct Run {
     /// The board that the emulator is.
     #[arg(long, value_name = "BOARD", default_value = qemu::BOARD)]
     board: String,
+    #[command(flatten)]
+    tuning: TuningOptions,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -56,15 +60,19 @@ enum Runtime {
 impl Run {
     pub(crate) fn run(mut self) -> anyhow::Result<Outcome> {
         let _copy = self.input_shape.apply(&mut self.file)?;
+        if self.runtime != Runtime::Qemu {
+            self.tuning.only_in_emulator()?;
+        }
         if self.runtime == Runtime::Tract {
-            return reference::run([
+            let arguments = [
                 "run".into(),
                 self.file.into(),
                 "--inputs".into(),
                 self.inputs.into(),
                 "-o".into(),
                 self.output.into(),
-            ]);
+            ];
+            return reference::run(arguments, &Tuning::default());
         }
         let interface = self.interface()?;
         let inputs = arrays::read_inputs(&self.inputs, &interface)?;
@@ -103,7 +111,7 @@ impl Run {
     }
 
     fn in_emulator(&self, inputs: &[Vec<i8>]) -> anyhow::Result<Vec<Vec<i8>>> {
-        let board = model_file::board(&self.board)?;
+        let board = model_file::board(&self.board, &self.tuning)?;
         let image = boards::build(&board, &self.file)?;
         let mut emulator = qemu::Emulator::start(&board, &image)?;
         let bar = bar(inputs.len() as u64, "samples in the emulator");

@@ -23,6 +23,8 @@ pub(crate) struct Lowered {
     pub call: Call,
     /// Why it is this kernel's.
     pub choice: Choice,
+    /// Whether the user has chosen it.
+    pub fixed: bool,
     /// Tensors it reads.
     pub inputs: Vec<TensorId>,
     /// The tensor it makes.
@@ -95,6 +97,7 @@ pub(crate) fn lower(graph: &Int8Graph, group: &Group) -> Result<Lowered, Compile
         name: graph.nodes[group.tail].name.clone(),
         call,
         choice: Choice::default(),
+        fixed: false,
         inputs: head.inputs.clone(),
         output: site.output(),
         macs,

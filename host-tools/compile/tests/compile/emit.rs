@@ -10,7 +10,7 @@ use thumbnet_graph::{Int8Graph, Shape, Window};
 fn sources() -> Vec<(Int8Graph, Options)> {
     let unfused = Options { fuse: false, ..Options::default() };
     let packed = Options { instruction_set: InstructionSet::Armv7em, ..Options::default() };
-    let fast = Options { optimize: Optimize::Speed, ..packed };
+    let fast = Options { optimize: Optimize::Speed, ..packed.clone() };
     let pool_only =
         Builder::new("pool", Shape::new(4, 4, 1)).max_pool("pool", Window::square(2, 2)).build();
     let mut graphs = vec![

@@ -2,6 +2,7 @@
 
 mod emit;
 mod fit;
+mod kernel_choice;
 mod refusals;
 mod samples;
 mod scratch;

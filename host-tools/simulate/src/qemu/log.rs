@@ -52,6 +52,11 @@ impl Log {
         self.lines.clone()
     }
 
+    /// All that the firmware has written so far, as text: for one that does not log by frames.
+    pub(crate) fn text(&mut self) -> String {
+        String::from_utf8_lossy(self.frames.unread()).into_owned()
+    }
+
     fn read(&mut self) {
         let messages = self.messages.whole_parts(b'\n');
         for line in String::from_utf8_lossy(&messages).lines() {
@@ -102,10 +107,16 @@ impl Output {
         Ok(Self { file: NamedTempFile::new()?, rest: Vec::new() })
     }
 
-    /// What was written since the last call, up to the last `end`.
-    fn whole_parts(&mut self, end: u8) -> Vec<u8> {
+    /// What was written since the last whole part.
+    fn unread(&mut self) -> &[u8] {
         // What cannot be read is missing from the log, which is no reason to stop a board that works.
         let _ = self.file.read_to_end(&mut self.rest);
+        &self.rest
+    }
+
+    /// What was written since the last call, up to the last `end`.
+    fn whole_parts(&mut self, end: u8) -> Vec<u8> {
+        self.unread();
         let whole = self.rest.iter().rposition(|&byte| byte == end).map_or(0, |last| last + 1);
         self.rest.drain(..whole).collect()
     }

@@ -3,8 +3,10 @@
 mod emulator;
 mod log;
 mod process;
+mod stack;
 
 pub use emulator::Emulator;
+pub use stack::stack_bytes;
 
 use crate::boards;
 use crate::error::SimulateError;
@@ -24,8 +26,8 @@ pub fn all_boards() -> Result<Vec<Board>, SimulateError> {
     Ok(boards)
 }
 
-/// Builds the network of `model` alone for `board`, without console and log: to measure its size and to prove
-/// that it cannot panic.
+/// Builds the network of `model` alone for `board`, without console and log: to measure its size and
+/// its stack and to prove that it cannot panic.
 ///
 /// # Errors
 /// As [`boards::build`].

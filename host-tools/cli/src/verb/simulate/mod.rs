@@ -6,6 +6,7 @@ mod set;
 use crate::input_shape::InputShapeOption;
 use crate::model_file;
 use crate::outcome::Outcome;
+use crate::tuning::TuningOptions;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use thumbnet_compile::Board;
@@ -45,6 +46,8 @@ pub(crate) struct Simulate {
     /// The board that the emulator is.
     #[arg(long, value_name = "BOARD", default_value = qemu::BOARD)]
     board: String,
+    #[command(flatten)]
+    tuning: TuningOptions,
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
@@ -63,8 +66,8 @@ impl Simulate {
     /// The emulated board, if the network runs on one.
     fn board(&self) -> anyhow::Result<Option<Board>> {
         match self.runtime {
-            Runtime::Desktop => Ok(None),
-            Runtime::Qemu => model_file::board(&self.board).map(Some),
+            Runtime::Desktop => self.tuning.only_in_emulator().map(|()| None),
+            Runtime::Qemu => model_file::board(&self.board, &self.tuning).map(Some),
         }
     }
 
