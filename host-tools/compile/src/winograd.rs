@@ -2,7 +2,7 @@
 //! memory in which the device transforms the weights.
 //!
 //! Where speed is asked for, any form, as long as the whole program still fits what the board has; where a balance is,
-//! only the last one, as long as the program takes no more than a fifth more RAM for it:
+//! only the last one, as long as the program takes no more than a quarter more RAM for it:
 //!
 //! ```text
 //! while some layer has a form that is faster than what it has: of all, that which saves the most instructions
@@ -74,7 +74,7 @@ impl<'a> Limits<'a> {
     /// Those of programs in place of `direct`, the one without Winograd forms.
     fn of(direct: &Program, options: &'a Options) -> Self {
         let balanced = options.optimize == Optimize::Balanced;
-        let arena_bytes = balanced.then(|| direct.arena_bytes + direct.arena_bytes / 5);
+        let arena_bytes = balanced.then(|| direct.arena_bytes + direct.arena_bytes / 4);
         Self { options, arena_bytes }
     }
 
@@ -86,7 +86,7 @@ impl<'a> Limits<'a> {
         {
             Some("does not fit the board")
         } else if more_than(program.arena_bytes, self.arena_bytes) {
-            Some("would take more than a fifth more RAM")
+            Some("would take more than a quarter more RAM")
         } else {
             None
         }
