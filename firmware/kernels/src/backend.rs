@@ -6,6 +6,7 @@ use crate::packed::{self, PackedConv2d, PackedDense};
 use crate::portable;
 use crate::portable::{Add, AddFloat, AveragePool2d, Conv2d, Dense, DepthwiseConv2d, MaxPool2d};
 use crate::requantize::Requantize;
+use crate::scalar;
 
 /// The kernels of one instruction set. Defaults forward to [`portable`], the specification, so a
 /// backend adds only what it speeds up and signatures cannot drift. Packed convolutions have one algorithm on all
@@ -127,6 +128,16 @@ pub struct Portable;
 
 impl Backend for Portable {}
 
+/// Cores that multiply one word at a time and have no vectors: Cortex-M0 to M3, RISC-V. Plain Rust.
+#[derive(Clone, Copy, Debug)]
+pub struct Scalar;
+
+impl Backend for Scalar {
+    fn conv2d<R: Requantize>(layer: &Conv2d<'_, R>, input: &Map, output: &Map) {
+        scalar::conv2d(layer, input, output);
+    }
+}
+
 /// Cores with the DSP extension of ARMv7E-M: Cortex-M4 and M7.
 ///
 /// Builds for any target; where the instructions are missing, their models run.
@@ -144,5 +155,9 @@ impl Backend for Armv7em {
 pub type Native = Armv7em;
 
 /// The fastest backend for the target of this build; build.rs says how to override the choice.
-#[cfg(not(native_armv7em))]
+#[cfg(native_scalar)]
+pub type Native = Scalar;
+
+/// The fastest backend for the target of this build; build.rs says how to override the choice.
+#[cfg(not(any(native_armv7em, native_scalar)))]
 pub type Native = Portable;

@@ -25,5 +25,6 @@ pub mod order;
 pub mod packed;
 pub mod portable;
 pub mod requantize;
+pub mod scalar;
 
-pub use backend::{Armv7em, Backend, Native, Portable};
+pub use backend::{Armv7em, Backend, Native, Portable, Scalar};

@@ -65,6 +65,12 @@ impl Overlap {
         distance >= self.lead && distance.unsigned_abs().is_multiple_of(self.step)
     }
 
+    /// What both allow: where either of two kernels may run.
+    pub const fn and(self, other: Self) -> Self {
+        let lead = if self.lead > other.lead { self.lead } else { other.lead };
+        Self { lead, step: self.step * other.step }
+    }
+
     /// The least distance that it [allows](Self::allows).
     pub const fn least_distance(&self) -> isize {
         let over = self.lead.rem_euclid(self.step as isize);

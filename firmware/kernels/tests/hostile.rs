@@ -13,7 +13,7 @@ use thumbnet_kernels::portable::{
     Add, AddFloat, AveragePool2d, Conv2d, Dense, DepthwiseConv2d, MaxPool2d,
 };
 use thumbnet_kernels::requantize::FixedPoint;
-use thumbnet_kernels::{Armv7em, Backend, Portable};
+use thumbnet_kernels::{Armv7em, Backend, Portable, Scalar};
 
 /// xorshift64*, seeded.
 struct Random(u64);
@@ -201,6 +201,7 @@ fn no_descriptor_makes_a_kernel_panic() {
     for seed in 0..40_000 {
         sound += u32::from(run_everything::<Portable>(seed));
         run_everything::<Armv7em>(seed);
+        run_everything::<Scalar>(seed);
     }
     assert!(
         sound > 1_000,

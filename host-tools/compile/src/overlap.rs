@@ -9,6 +9,7 @@ use thumbnet_kernels::armv7em::{
 };
 use thumbnet_kernels::order::{Order, Overlap};
 use thumbnet_kernels::portable::{AVERAGE_POOL2D_ORDER, MAX_POOL2D_ORDER, conv2d_order};
+use thumbnet_kernels::scalar;
 
 impl Call {
     /// How its `output` may lie on any of its inputs, on every backend, with or without `scratch`; `None` if only
@@ -16,7 +17,10 @@ impl Call {
     pub(crate) fn overlap(&self, output: Shape, scratch: bool) -> Option<Overlap> {
         let (order, input, windows) = match self {
             Self::Conv2d { input, window, pool, .. } => {
-                (conv2d_order(output.c), input, [window, pool])
+                let orders = [conv2d_order(output.c), scalar::conv2d_order(output.c, pool)];
+                let overlaps = orders.map(|order| order.overlap(*input, output, [window, pool]));
+                let [one, other] = overlaps;
+                return one.zip(other).map(|(one, other)| one.and(other));
             }
             Self::PackedConv2d { layout, input, window, pool, .. } => {
                 (packed_order(*layout, pool), input, [window, pool])

@@ -60,7 +60,7 @@ impl<R> Conv2d<'_, R> {
 const BLOCK: usize = 16;
 
 /// The order of [`conv2d()`] with `oc` output channels: pixel by pixel; one block of channels is computed before it
-/// is written, several are not.
+/// is written, several are not. A network for any core heeds [`crate::scalar::conv2d_order()`] too.
 pub const fn conv2d_order(oc: usize) -> Order {
     Order {
         tile: [1, 1],

@@ -6,6 +6,7 @@ use thumbnet_kernels::geometry::{Padding, Shape, Window};
 use thumbnet_kernels::map::map;
 use thumbnet_kernels::portable::{Conv2d, conv2d};
 use thumbnet_kernels::requantize::{FixedPoint, Float};
+use thumbnet_kernels::{Backend, Scalar};
 
 use crate::oracle::{self, at, elements, output_shape, taps};
 use crate::random::{self, Random};
@@ -64,10 +65,13 @@ impl Case {
         }
     }
 
+    /// The specification's output, which the kernel for cores without vectors must give too.
     fn run(&self) -> Vec<i8> {
         let layer = self.layer();
-        let mut output = vec![0x55; layer.output.len()];
+        let [mut output, mut scalar] = [0, 1].map(|_| vec![0x55; layer.output.len()]);
         conv2d(&layer, &cells(&self.codes), map(&mut output));
+        Scalar::conv2d(&layer, &cells(&self.codes), map(&mut scalar));
+        assert_eq!(scalar, output, "scalar");
         output
     }
 

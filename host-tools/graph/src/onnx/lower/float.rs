@@ -37,7 +37,7 @@ impl<'a> Lowering<'a, FloatWeights> {
             "Conv" => self.conv(node),
             "Gemm" => self.gemm(node),
             "MatMul" => self.matmul(node),
-            "MaxPool" => self.max_pool(node),
+            "MaxPool" | "GlobalMaxPool" => self.max_pool(node),
             "AveragePool" => self.average_pool(node),
             "GlobalAveragePool" => self.global_average_pool(node),
             "ReduceMean" => self.reduce_mean(node),

@@ -3,18 +3,23 @@
 use super::Lowering;
 use super::formats::normalized;
 use super::precision::Precision;
-use super::value::Value;
+use super::value::{QuantizedConstant, Value};
 use super::views::is_view;
 use crate::onnx::error::OnnxError;
 use crate::onnx::proto::data_type;
-use crate::onnx::raw::{Array, Data, Domain, RawNode};
+use crate::onnx::raw::{Array, Data, Domain, MAX_RANK, RawNode, element_count};
 use std::rc::Rc;
 
 impl<P: Precision> Lowering<'_, P> {
     /// The inputs of `node` if every one is a constant.
     pub(crate) fn constant_inputs(&self, node: &RawNode) -> Option<Vec<Rc<Array>>> {
+        // Some tools quantize float shapes too.
+        let is_arithmetic = matches!(node.op.as_str(), "Cast" | "Gather" | "Concat" | "Slice");
         let constant = |name: &String| match self.values.get(name.as_str()) {
             Some(Value::Constant(array)) => Some(Rc::clone(array)),
+            Some(Value::Weights(shape)) if is_arithmetic && shape.codes.data.len() <= MAX_RANK => {
+                dequantized(shape)
+            }
             _ => None,
         };
         let inputs: Option<Vec<_>> = node.inputs.iter().flatten().map(constant).collect();
@@ -29,13 +34,11 @@ impl<P: Precision> Lowering<'_, P> {
     ) -> Result<Option<Value>, OnnxError> {
         let result = match node.op.as_str() {
             "Cast" => {
-                inputs[0].data.integers().map(|values| (inputs[0].dims.clone(), values)).and_then(
-                    |(dims, values)| {
-                        cast(values, node.int(&self.raw.file, "to", 0).ok()?)
-                            .map(|data| Array { dims, data })
-                    },
-                )
+                let to = node.int(&self.raw.file, "to", 0)?;
+                cast_any(&inputs[0].data, to)
+                    .map(|data| Array { dims: inputs[0].dims.clone(), data })
             }
+            "ConstantOfShape" => constant_of_shape(node, &inputs[0], &self.raw.file)?,
             "Gather" => gather(inputs, node.int(&self.raw.file, "axis", 0)?),
             "Concat" => concat(inputs),
             "Clip" => clip(inputs, node),
@@ -89,6 +92,53 @@ impl<P: Precision> Lowering<'_, P> {
     }
 }
 
+/// The numbers behind a DequantizeLinear.
+fn dequantized(constant: &QuantizedConstant) -> Option<Rc<Array>> {
+    let real = |position| {
+        constant.centred(position).map(|(code, scale)| (code as f64 * f64::from(scale)) as f32)
+    };
+    let values = (0..constant.codes.data.len()).map(real).collect::<Option<Vec<f32>>>()?;
+    Some(Rc::new(Array { dims: constant.codes.dims.clone(), data: Data::F32(values) }))
+}
+
+/// Integers or floats as the type numbered `to`; floats lose what is behind the point.
+fn cast_any(data: &Data, to: i64) -> Option<Data> {
+    let to_float = to == i64::from(data_type::FLOAT);
+    match (data, data.integers()) {
+        (Data::F32(values), _) if to_float => Some(Data::F32(values.clone())),
+        (Data::F32(values), _) => {
+            let integer = |&value: &f32| {
+                let value = value.trunc();
+                (value.abs() < 9e18).then_some(value as i64)
+            };
+            cast(values.iter().map(integer).collect::<Option<_>>()?, to)
+        }
+        (_, Some(values)) if to_float => {
+            Some(Data::F32(values.into_iter().map(|value| value as f32).collect()))
+        }
+        (_, Some(values)) => cast(values, to),
+        _ => None,
+    }
+}
+
+/// A short list of one number.
+fn constant_of_shape(
+    node: &RawNode,
+    shape: &Array,
+    file: &str,
+) -> Result<Option<Array>, OnnxError> {
+    let value = node.attribute_tensor("value").cloned().map(|value| Array::decode(value, file));
+    let value = value.transpose()?.unwrap_or(Array { dims: vec![1], data: Data::F32(vec![0.0]) });
+    let sides = shape.data.integers().filter(|sides| sides.len() <= MAX_RANK);
+    let dims: Option<Vec<usize>> =
+        sides.and_then(|sides| sides.into_iter().map(|side| usize::try_from(side).ok()).collect());
+    let count = dims.as_deref().and_then(element_count).filter(|&count| count <= MAX_RANK);
+    Ok(dims
+        .zip(count)
+        .filter(|_| value.data.len() == 1)
+        .map(|(dims, count)| Array { dims, data: value.data.gather(&vec![0; count]) }))
+}
+
 fn cast(values: Vec<i64>, to: i64) -> Option<Data> {
     match i32::try_from(to).ok()? {
         data_type::INT64 => Some(Data::I64(values)),
@@ -128,8 +178,18 @@ fn clip(inputs: &[Rc<Array>], node: &RawNode) -> Option<Array> {
     Some(Array { dims: inputs[0].dims.clone(), data })
 }
 
-/// One-dimensional integers, one list after another.
+/// One-dimensional numbers, one list after another.
 fn concat(inputs: &[Rc<Array>]) -> Option<Array> {
+    if let Data::F32(_) = inputs[0].data {
+        let mut values: Vec<f32> = Vec::new();
+        for input in inputs {
+            match &input.data {
+                Data::F32(more) if input.dims.len() == 1 => values.extend(more),
+                _ => return None,
+            }
+        }
+        return Some(Array { dims: vec![values.len()], data: Data::F32(values) });
+    }
     let mut values = Vec::new();
     for input in inputs {
         if input.dims.len() != 1 {

@@ -229,7 +229,7 @@ impl Lowering<'_> {
             (Domain::Standard, "MatMul") => self.matmul(node),
             (Domain::Standard, "QLinearMatMul") => self.qlinear_matmul(node),
             (Domain::Microsoft, "QGemm") => self.qgemm(node),
-            (Domain::Standard, "MaxPool") => self.max_pool_of_any(node),
+            (Domain::Standard, "MaxPool" | "GlobalMaxPool") => self.max_pool_of_any(node),
             (Domain::Standard, "AveragePool") => self.average_pool(node),
             (Domain::Standard, "GlobalAveragePool") => self.global_average_pool(node),
             (Domain::Standard, "ReduceMean") => self.reduce_mean(node),

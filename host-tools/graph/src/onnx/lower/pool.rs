@@ -27,6 +27,9 @@ impl<P: Precision> Lowering<'_, P> {
     }
 
     fn max_window(&self, node: &RawNode, input: Shape) -> Result<Window, OnnxError> {
+        if node.op == "GlobalMaxPool" {
+            return Ok(Window { kernel: [input.h, input.w], ..Window::UNIT });
+        }
         self.round_up(node, self.window(node, None, input)?, input)
     }
 

@@ -66,6 +66,11 @@ impl RawNode {
         Ok(self.typed(file, name, attribute_type::INTS)?.map(|attribute| &*attribute.ints))
     }
 
+    /// The tensor in attribute `name`, if it is there.
+    pub(crate) fn attribute_tensor(&self, name: &str) -> Option<&TensorProto> {
+        self.attributes.find(name)?.t.as_deref()
+    }
+
     /// A text attribute, if it is there.
     pub(crate) fn text(&self, file: &str, name: &str) -> Result<Option<&str>, OnnxError> {
         let Some(attribute) = self.typed(file, name, attribute_type::STRING)? else {

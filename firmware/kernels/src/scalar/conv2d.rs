@@ -1,0 +1,165 @@
+//! Convolution with fused max pool, two positions at a time.
+
+use super::halves::add_inner_products;
+use super::words::{Patch, word_of};
+use crate::geometry::Window;
+use crate::map::Map;
+use crate::order::{Channels, Order};
+use crate::portable::{self, Conv2d};
+use crate::requantize::Requantize;
+
+/// Channels that share the words of a patch; their accumulators live on the stack.
+const BLOCK: usize = 32;
+
+/// Elements of a window that are made words at a time: half a 3 x 3 window over 32 channels. They live on the
+/// stack.
+const PIECE: usize = 144;
+
+/// The order of [`conv2d()`] with `oc` output channels and this pool: one pixel or two at a time; one block of channels is
+/// computed before it is written, several are not.
+pub const fn conv2d_order(oc: usize, pool: &Window) -> Order {
+    Order {
+        tile: [1, 1],
+        tiles: if pairs_under(pool) { 1 } else { 2 },
+        gathers: oc <= BLOCK,
+        rereads: true,
+        channels: Channels::Together,
+    }
+}
+
+/// Whether the positions under a pool window are taken two at a time.
+const fn pairs_under(pool: &Window) -> bool {
+    pool.kernel[1].is_multiple_of(2)
+}
+
+/// Sums by position and channel.
+type Sums = [[i32; BLOCK]; 2];
+
+/// As [`portable::conv2d()`], but computes two positions of the window at a time: neighbours under a pool window of
+/// even width, else those of two output pixels that follow each other.
+///
+/// ```text
+/// for each output pixel or two, for each block of 32 output channels:
+///     for each two positions of the convolution:
+///         for each piece of at most 144 elements of the window:
+///             words = the inputs under both positions, negated, one in each half
+///             for each channel of the block: sums -= both inner products of words and the channel's weights
+///         for each channel of the block: largest = max(largest, sums), for both positions
+///     for each channel of the block: output or outputs = requantize(largest + bias)
+/// ```
+///
+/// An odd last pixel is computed twice. Windows with gaps between the taps of a row are left to the portable kernel.
+pub fn conv2d<R: Requantize>(layer: &Conv2d<'_, R>, input: &Map, output: &Map) {
+    let has_gaps = layer.window.dilation[1] != 1 && layer.window.kernel[1] != 1;
+    if has_gaps || !layer.describes(input, output) {
+        return portable::conv2d(layer, input, output);
+    }
+    let under_pool = pairs_under(&layer.pool);
+    let pixels = (0..layer.output.h).flat_map(|y| (0..layer.output.w).map(move |x| [y, x]));
+    let mut pixels = pixels.zip(output.chunks(layer.output.c.max(1)));
+    while let Some((pixel, codes)) = pixels.next() {
+        let other = if under_pool { None } else { pixels.next() };
+        let (other, other_codes) = other.unwrap_or((pixel, codes));
+        let pair = Pair { pixels: [pixel, other], under_pool };
+        convolve(layer, input, &pair, [codes, other_codes]);
+    }
+}
+
+/// What is computed at a time.
+struct Pair {
+    /// Two output pixels, which may be the same.
+    pixels: [[usize; 2]; 2],
+    /// Whether the two positions are neighbours under the pool window of one pixel.
+    under_pool: bool,
+}
+
+impl Pair {
+    /// How far the pairs under a pool window are apart.
+    fn step(&self) -> usize {
+        if self.under_pool { 2 } else { 1 }
+    }
+
+    /// The two positions of the convolution at the offset `[y, x]` in the pool window.
+    fn positions(&self, pool: &Window, [y, x]: [usize; 2]) -> [[usize; 2]; 2] {
+        let [pixel, other] = self.pixels;
+        let position =
+            |pixel: [usize; 2], x| [pixel[0] * pool.stride[0] + y, pixel[1] * pool.stride[1] + x];
+        [position(pixel, x), position(other, x + self.step() - 1)]
+    }
+}
+
+fn convolve<R: Requantize>(layer: &Conv2d<'_, R>, input: &Map, pair: &Pair, pixels: [&Map; 2]) {
+    let filter_len = layer.window.taps() * layer.input.c;
+    let filters = layer.weights.chunks((BLOCK * filter_len).max(1));
+    let blocks = filters.zip(layer.bias.chunks(BLOCK));
+    for (block, (filters, bias)) in blocks.enumerate() {
+        let first = block * BLOCK;
+        let largest = largest_sums(layer, input, pair, filters, bias.len());
+        let written = if pair.under_pool { 1 } else { 2 };
+        for (pixel, largest) in pixels.iter().zip(&largest).take(written) {
+            let codes = pixel.get(first..).unwrap_or_default();
+            layer.requantize.requantize_channels(first, largest, bias, codes);
+        }
+    }
+}
+
+/// The largest sums of a block of channels over the pool windows of both pixels; the first of the two if they are the
+/// same.
+fn largest_sums<R>(
+    layer: &Conv2d<'_, R>,
+    input: &Map,
+    pair: &Pair,
+    filters: &[i8],
+    channels: usize,
+) -> Sums {
+    let mut words = [0; PIECE];
+    let mut largest = [[i32::MIN; BLOCK]; 2];
+    for pool_y in 0..layer.pool.kernel[0] {
+        let mut pool_x = 0;
+        while pool_x < layer.pool.kernel[1] {
+            let positions = pair.positions(&layer.pool, [pool_y, pool_x]);
+            let patches = positions.map(|at| Patch::at(&layer.window, layer.input, input, at));
+            let mut sums = [[0; BLOCK]; 2];
+            let [low, high] = &mut sums;
+            let [low, high] = [low, high].map(|sums| sums.get_mut(..channels).unwrap_or_default());
+            add_negated_sums(layer, &patches, filters, &mut words, [low, high]);
+            for (largest, sum) in largest.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
+                *largest = (*largest).max(sum.wrapping_neg());
+            }
+            pool_x += pair.step();
+        }
+    }
+    if pair.under_pool {
+        let [largest, others] = &mut largest;
+        for (largest, other) in largest.iter_mut().zip(others) {
+            *largest = (*largest).max(*other);
+        }
+    }
+    largest
+}
+
+/// Adds the inner products of two patches with each filter of a block, negated.
+fn add_negated_sums<R>(
+    layer: &Conv2d<'_, R>,
+    patches: &[Patch<'_>; 2],
+    filters: &[i8],
+    words: &mut [i32; PIECE],
+    [low, high]: [&mut [i32]; 2],
+) {
+    let row_len = layer.window.kernel[1] * layer.input.c;
+    let filter_len = layer.window.kernel[0] * row_len;
+    let padding = i32::from(layer.input_zero_point);
+    // Neither `step_by` nor `chunks` here: they divide, which takes hundreds of instructions on the smallest cores.
+    let mut first = 0;
+    while first < filter_len {
+        let len = PIECE.min(filter_len - first);
+        let words = words.get_mut(..len).unwrap_or_default();
+        words.fill(word_of(padding));
+        for (patch, shift) in patches.iter().zip([0, 16]) {
+            patch.put(words, first, row_len, padding, shift);
+        }
+        let pieces = filters.get(first..).unwrap_or_default();
+        add_inner_products(words, pieces, filter_len, [&mut *low, &mut *high]);
+        first += len;
+    }
+}
