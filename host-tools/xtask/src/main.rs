@@ -36,6 +36,10 @@ fn run(options: &Options) -> Result<(), Failure> {
             set_up(options)?;
             test::run(options.toolchain, &environment)?;
         }
+        Verb::Peers => {
+            set_up(options)?;
+            test::peers(options.toolchain)?;
+        }
     }
     Ok(())
 }

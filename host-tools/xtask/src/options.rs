@@ -13,7 +13,8 @@ Usage: cargo xtask <VERB> [OPTIONS]
 Verbs:
   demo    Train, export, prove, compile and run a classifier on an emulated Cortex-M4
   test    Check everything: formatting, lints, documentation, host and emulated tests
-  setup   Install what the two above need and is missing, and nothing else
+  peers   Run the seed CNN's layers with the kernels of other Rust crates beside ours, in the emulator
+  setup   Install what the others need and is missing, and nothing else
 
 Options:
   --toolchain rustup|debian  Where the Cortex-M core libraries come from (default: the first that works)
@@ -32,6 +33,7 @@ pub(crate) enum Verb {
     Setup,
     Demo,
     Test,
+    Peers,
 }
 
 /// The parsed command line.
@@ -65,7 +67,7 @@ impl Options {
             }
         }
         options.verb =
-            verb.ok_or_else(|| Failure::usage("say a verb: demo, test or setup (--help)"))?;
+            verb.ok_or_else(|| Failure::usage("say a verb: demo, test, peers or setup (--help)"))?;
         Ok(options)
     }
 
@@ -80,8 +82,9 @@ fn verb_named(word: &str) -> Result<Verb, Failure> {
         "setup" => Ok(Verb::Setup),
         "demo" => Ok(Verb::Demo),
         "test" => Ok(Verb::Test),
+        "peers" => Ok(Verb::Peers),
         "help" => Ok(Verb::Help),
-        other => Err(Failure::usage(format!("no verb '{other}'; say demo, test or setup"))),
+        other => Err(Failure::usage(format!("no verb '{other}'; say demo, test, peers or setup"))),
     }
 }
 
@@ -106,7 +109,7 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         assert!(parse(&["tset"]).unwrap_err().contains("'tset'"));
-        assert!(parse(&[]).unwrap_err().contains("demo, test or setup"));
+        assert!(parse(&[]).unwrap_err().contains("demo, test, peers or setup"));
         assert!(parse(&["test", "--toolchain", "nix"]).unwrap_err().contains("nix"));
         assert!(parse(&["test", "--fast"]).unwrap_err().contains("--fast"));
     }

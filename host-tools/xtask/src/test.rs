@@ -11,6 +11,9 @@ const CONFIG: &str = ".cargo/config.toml";
 /// Runs the kernels' cases on the instructions themselves, and ends with their verdict.
 const KERNEL_TESTS: &str = "qemu-kernel-tests";
 
+/// Compares with crates that nothing else depends on: run by `cargo xtask peers` alone.
+const PEERS: &str = "qemu-peers";
+
 /// Checks of the desktop workspace. Release for tests and tools alike, so that tract is compiled once.
 const HOST: [&str; 5] = [
     "fmt --all --check",
@@ -38,6 +41,11 @@ pub(crate) fn run(wanted: Option<Route>, environment: &[(&str, &str)]) -> Result
     other_route(&reference)
 }
 
+/// Prints what the layers of the seed CNN cost with our kernels and with those of other Rust crates.
+pub(crate) fn peers(wanted: Option<Route>) -> Result<(), Failure> {
+    Firmware::of(&root().join("firmware/boards").join(PEERS), wanted)?.cargo("run --release", None)
+}
+
 /// The crates for bare metal: their `.cargo/config.toml` names the target.
 fn folders_with_a_target(boards: &Path) -> Result<Vec<PathBuf>, Failure> {
     let entries = std::fs::read_dir(boards)
@@ -45,7 +53,7 @@ fn folders_with_a_target(boards: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut folders: Vec<PathBuf> = entries
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| path.join(CONFIG).exists())
+        .filter(|path| path.join(CONFIG).exists() && !path.ends_with(PEERS))
         .collect();
     folders.sort();
     Ok(folders)
