@@ -4,7 +4,7 @@
 //! compiler selects it where it has proved, per channel, that its 255 thresholds are those of the
 //! f32 form. [`Float`] is that f32 form, ONNX's own definition, exact for any scale.
 
-use crate::intrin::{float_codes, smmlar, ssat8};
+use crate::intrin::{float_codes, mixed_codes, smmlar, ssat8};
 use crate::map::Map;
 
 /// Scales accumulators of channel `0..c` to int8.
@@ -32,6 +32,15 @@ pub trait Requantize: Copy {
     }
 }
 
+/// Which arithmetic takes an accumulator to its code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// That of [`FixedPoint`].
+    Fixed,
+    /// That of [`Float`].
+    Float,
+}
+
 /// The scales of a requantization, one a channel, as kernels in assembly read them.
 #[derive(Clone, Copy, Debug)]
 pub enum Scales<'a> {
@@ -39,52 +48,86 @@ pub enum Scales<'a> {
     Fixed(&'a [i32]),
     /// Factors of [`Float`].
     Float(&'a [f32]),
+    /// Scales of [`Mixed`].
+    Mixed(&'a [i32]),
 }
 
 impl Scales<'_> {
-    /// The bits of a channel's scale; 0, which is no scale, out of range.
+    /// Number of channels.
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Fixed(scales) | Self::Mixed(scales) => scales.len(),
+            Self::Float(factors) => factors.len(),
+        }
+    }
+
+    /// Whether there is no channel.
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The arithmetic of a channel.
+    #[inline(always)]
+    pub fn form(&self, channel: usize) -> Form {
+        match self {
+            Self::Fixed(_) => Form::Fixed,
+            Self::Float(_) => Form::Float,
+            Self::Mixed(scales) if scales.get(channel).is_some_and(|scale| *scale < 0) => {
+                Form::Float
+            }
+            Self::Mixed(_) => Form::Fixed,
+        }
+    }
+
+    /// The bits of a channel's multiplier or factor; 0, which is no scale, out of range.
     #[inline(always)]
     pub fn bits(&self, channel: usize) -> u32 {
         match self {
             Self::Fixed(multipliers) => multipliers.get(channel).map_or(0, |scale| *scale as u32),
             Self::Float(factors) => factors.get(channel).map_or(0, |scale| scale.to_bits()),
+            Self::Mixed(scales) => {
+                scales.get(channel).map_or(0, |scale| *scale as u32 & !Mixed::FLOAT)
+            }
         }
     }
 }
 
-/// The code of `sum` by a scale of the kind of `scales` with these bits.
+/// The code of `sum` by a scale of this form with these bits.
 #[inline(always)]
-pub(crate) fn scaled(sum: i32, bits: u32, scales: Scales<'_>, zero_point: i8) -> i8 {
-    match scales {
-        Scales::Fixed(_) => fixed_point(sum, bits as i32, zero_point),
-        Scales::Float(_) => float(sum, f32::from_bits(bits), zero_point),
+pub(crate) fn scaled(sum: i32, form: Form, bits: u32, zero_point: i8) -> i8 {
+    match form {
+        Form::Fixed => fixed_point(sum, bits as i32, zero_point),
+        Form::Float => float(sum, f32::from_bits(bits), zero_point),
     }
 }
 
 /// The requantization of one channel, before any clamp.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Scaling<'a> {
-    /// Which kind its scale is of.
-    pub scales: Scales<'a>,
+pub(crate) struct Scaling {
+    /// Of which form its scale is.
+    pub form: Form,
     /// The bits of its scale.
     pub bits: u32,
     /// What real 0 becomes.
     pub zero_point: i8,
 }
 
-impl<'a> Scaling<'a> {
+impl Scaling {
     /// That of `channel`.
     #[inline(always)]
-    pub fn of(requantize: &'a impl Requantize, channel: usize) -> Self {
+    pub fn of(requantize: &impl Requantize, channel: usize) -> Self {
         let scales = requantize.scales();
-        Self { scales, bits: scales.bits(channel), zero_point: requantize.zero_point() }
+        let (form, bits) = (scales.form(channel), scales.bits(channel));
+        Self { form, bits, zero_point: requantize.zero_point() }
     }
 
     /// The code of accumulator `acc`.
     #[inline(always)]
     #[cfg(not(all(native_dsp, native_fpu)))]
     pub fn code(self, acc: i32) -> i8 {
-        scaled(acc, self.bits, self.scales, self.zero_point)
+        scaled(acc, self.form, self.bits, self.zero_point)
     }
 }
 
@@ -222,6 +265,57 @@ impl Requantize for Float<'_> {
     fn requantize_channels(&self, channel: usize, sums: &[i32], biases: &[i32], codes: &Map) {
         let factors = self.factors.get(channel..).unwrap_or_default();
         float_codes(sums, biases, factors, self.zero_point, codes);
+        clamp_codes(codes, self.range());
+    }
+}
+
+/// Integer requantization where a multiplier was found, floating-point in the other channels: nearly all channels of
+/// a model whose scales somebody else chose have one, and nearly all such models a channel that has none.
+#[derive(Clone, Copy, Debug)]
+pub struct Mixed<'a> {
+    /// One scale a channel: a multiplier of [`FixedPoint`], or, where negative, the bits of a factor of [`Float`] with
+    /// [`Mixed::FLOAT`] set. Channels 2n and 2n + 1 have scales of one form.
+    pub scales: &'a [i32],
+    /// What real 0 becomes.
+    pub zero_point: i8,
+    /// Smallest output.
+    pub min: i8,
+    /// Largest output.
+    pub max: i8,
+}
+
+impl Mixed<'_> {
+    /// The bit that tells a factor from a multiplier: the sign of both, which are never negative.
+    pub const FLOAT: u32 = 1 << 31;
+}
+
+impl Requantize for Mixed<'_> {
+    #[inline(always)]
+    fn requantize(&self, acc: i32, channel: usize) -> i8 {
+        let scales = self.scales();
+        let code = scaled(acc, scales.form(channel), scales.bits(channel), self.zero_point);
+        clamp(code, self.min, self.max)
+    }
+
+    #[inline(always)]
+    fn scales(&self) -> Scales<'_> {
+        Scales::Mixed(self.scales)
+    }
+
+    #[inline(always)]
+    fn zero_point(&self) -> i8 {
+        self.zero_point
+    }
+
+    #[inline(always)]
+    fn range(&self) -> [i8; 2] {
+        [self.min, self.max]
+    }
+
+    #[inline(always)]
+    fn requantize_channels(&self, channel: usize, sums: &[i32], biases: &[i32], codes: &Map) {
+        let scales = self.scales.get(channel..).unwrap_or_default();
+        mixed_codes(sums, biases, scales, self.zero_point, codes);
         clamp_codes(codes, self.range());
     }
 }

@@ -222,13 +222,15 @@ pub enum Factors {
     Fixed(Vec<i32>),
     /// `thumbnet_kernels::requantize::Float` factors.
     Float(Vec<f32>),
+    /// `thumbnet_kernels::requantize::Mixed` scales.
+    Mixed(Vec<i32>),
 }
 
 impl Factors {
     /// Number of channels.
     pub fn len(&self) -> usize {
         match self {
-            Self::Fixed(multipliers) => multipliers.len(),
+            Self::Fixed(scales) | Self::Mixed(scales) => scales.len(),
             Self::Float(factors) => factors.len(),
         }
     }
@@ -238,11 +240,12 @@ impl Factors {
         self.len() == 0
     }
 
-    /// `fixed` or `float`.
+    /// `fixed`, `float` or `mixed`.
     pub fn form(&self) -> &'static str {
         match self {
             Self::Fixed(_) => "fixed",
             Self::Float(_) => "float",
+            Self::Mixed(_) => "mixed",
         }
     }
 }

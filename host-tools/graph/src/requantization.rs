@@ -8,6 +8,8 @@
 //!
 //! Source: NUMERICS.md sections 1 to 3.
 
+use crate::staircase::Staircase;
+
 /// `f32(f32(x_scale * w_scale) / y_scale)`: the factor of onnxruntime, and of tract as loaded.
 pub fn direct_factor(x_scale: f32, w_scale: f32, y_scale: f32) -> f32 {
     x_scale * w_scale / y_scale
@@ -48,6 +50,40 @@ pub fn fixed_multiplier(factor: f32) -> Option<i32> {
     (0.0..=f64::from(i32::MAX)).contains(&multiplier).then_some(multiplier as i32)
 }
 
+/// The multiplier of the device's integer form that gives these steps for all 2^32 accumulators, if there is one;
+/// among several the nearest to [`fixed_multiplier`] of `factor`.
+///
+/// A step at accumulator `t` to a level `n` above the zero point says
+/// `t * multiplier + 2^31 >= n * 2^32 > (t - 1) * multiplier + 2^31`: two linear bounds, so all steps leave an interval.
+pub fn multiplier_of(steps: &Staircase, factor: f32, zero_point: i8) -> Option<i32> {
+    let wanted = i64::from(fixed_multiplier(factor)?);
+    let (mut least, mut largest) = (0, i64::from(i32::MAX));
+    for level in i8::MIN + 1..=i8::MAX {
+        let height = ((i64::from(level) - i64::from(zero_point)) << 32) - (1 << 31);
+        let step = steps.threshold(level);
+        // No step: the last accumulator stays below.
+        let below = step.map_or(Some(i32::MAX), |step| step.checked_sub(1));
+        if let Some(step) = step.map(i64::from) {
+            match step {
+                1.. => least = least.max(-(-height).div_euclid(step)),
+                0 if height > 0 => return None,
+                0 => {}
+                _ => largest = largest.min((-height).div_euclid(-step)),
+            }
+        }
+        if let Some(below) = below.map(i64::from) {
+            let height = height - 1;
+            match below {
+                1.. => largest = largest.min(height.div_euclid(below)),
+                0 if height < 0 => return None,
+                0 => {}
+                _ => least = least.max(-height.div_euclid(-below)),
+            }
+        }
+    }
+    (least <= largest).then(|| wanted.clamp(least, largest) as i32)
+}
+
 /// `saturate8(rne(acc * factor) + zero_point)` with the exact product: all 24 bits of the factor's
 /// mantissa times `acc` in 64 bits, rounded once, half to even. `factor` is finite and not
 /// negative.
@@ -78,9 +114,12 @@ fn shift_right_half_even(value: i64, shift: i32) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{direct_factor, exact, factor_bounds, fixed_multiplier, reciprocal_factor};
-    use proptest::prelude::{any, prop_assert_eq, proptest};
-    use thumbnet_kernels::requantize::float;
+    use super::{
+        direct_factor, exact, factor_bounds, fixed_multiplier, multiplier_of, reciprocal_factor,
+    };
+    use crate::staircase::Staircase;
+    use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+    use thumbnet_kernels::requantize::{fixed_point, float};
 
     proptest! {
         #[test]
@@ -113,6 +152,25 @@ mod tests {
         assert_eq!(exact(i32::MIN, 2f32.powi(-32), 0), 0); // -0.5 is a tie, 0 is even
         assert_eq!(exact(i32::MIN, 3.0 * 2f32.powi(-32), 0), -2); // -1.5 too
         assert_eq!(exact(5, 0.0, 1), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn a_multiplier_found_gives_the_steps_and_one_that_does_is_found(
+            factor in 1e-7..0.5f32,
+            zero_point in any::<i8>(),
+            offset in -3i32..=3,
+        ) {
+            let steps = |f: &dyn Fn(i32) -> i8| Staircase::of(f, factor.into(), zero_point);
+            let onnx = steps(&|acc| float(acc, factor, zero_point));
+            if let Some(multiplier) = multiplier_of(&onnx, factor, zero_point) {
+                prop_assert!(onnx.matches(|acc| fixed_point(acc, multiplier, zero_point)));
+            }
+            let multiplier = (fixed_multiplier(factor).unwrap_or(0) + offset).max(0);
+            let fixed = steps(&|acc| fixed_point(acc, multiplier, zero_point));
+            let found = multiplier_of(&fixed, factor, zero_point).expect("this one");
+            prop_assert!(fixed.matches(|acc| fixed_point(acc, found, zero_point)));
+        }
     }
 
     #[test]

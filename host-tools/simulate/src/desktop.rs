@@ -7,7 +7,7 @@ use thumbnet_compile::{Call, Factors, PackedLayout, Program, Region, Requantize,
 use thumbnet_kernels::map::{Map, Maps};
 use thumbnet_kernels::packed::{PackedConv2d, PackedDense};
 use thumbnet_kernels::portable::{AveragePool2d, Conv2d, Dense, DepthwiseConv2d, MaxPool2d};
-use thumbnet_kernels::requantize::{FixedPoint, Float};
+use thumbnet_kernels::requantize::{FixedPoint, Float, Mixed};
 use thumbnet_kernels::{Backend, Native, requantize};
 
 /// Runs `program` once on `input`, int8 `[h, w, c]`; returns the logits. `observe` sees the output of every
@@ -70,6 +70,9 @@ fn execute<B: Backend>(step: &Step, arena: &mut [i8]) {
                         scratch,
                         output,
                     );
+                }
+                Factors::Mixed(scales) => {
+                    scaled::<B, _>(step, mixed(requantize, scales), map(input), scratch, output);
                 }
                 Factors::Float(factors) => {
                     scaled::<B, _>(step, float(requantize, factors), map(input), scratch, output);
@@ -183,6 +186,11 @@ fn passed<B: Backend>(step: &Step, input_map: &Map, output_map: &Map) {
 fn fixed<'a>(requantize: &Requantize, multipliers: &'a [i32]) -> FixedPoint<'a> {
     let Requantize { zero_point, min, max, .. } = *requantize;
     FixedPoint { multipliers, zero_point, min, max }
+}
+
+fn mixed<'a>(requantize: &Requantize, scales: &'a [i32]) -> Mixed<'a> {
+    let Requantize { zero_point, min, max, .. } = *requantize;
+    Mixed { scales, zero_point, min, max }
 }
 
 fn float<'a>(requantize: &Requantize, factors: &'a [f32]) -> Float<'a> {

@@ -53,6 +53,10 @@ fn main() -> ! {
             assert!(fixed_matches, "{kind:?} {seed}: {case:?}");
             let float_matches = case.run::<Native>(kind, float) == case.plain(float);
             assert!(float_matches, "{kind:?} {seed}, in f32: {case:?}");
+            let scales = case.mixed_scales();
+            let mixed = case.mixed(&scales);
+            let mixed_matches = case.run::<Native>(kind, mixed) == case.plain(mixed);
+            assert!(mixed_matches, "{kind:?} {seed}, mixed: {case:?}");
         }
         hprintln!("{:?} convolutions match", kind);
     }
@@ -75,6 +79,8 @@ fn main() -> ! {
         assert!(case.run::<Native>() == case.plain(), "depthwise {seed}: {case:?}");
         let [result, plain] = case.run_float::<Native>();
         assert!(result == plain, "depthwise in f32 {seed}: {case:?}");
+        let [result, plain] = case.run_mixed::<Native>();
+        assert!(result == plain, "depthwise, mixed {seed}: {case:?}");
         if case.window.stride == [1, 1] && case.layer().output == case.input {
             assert!(case.run_in_place::<Native>(1) == case.plain(), "in place {seed}: {case:?}");
         }

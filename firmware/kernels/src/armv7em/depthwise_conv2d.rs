@@ -8,7 +8,7 @@ use crate::intrin::{
 use crate::map::Map;
 use crate::order::{Channels, Order};
 use crate::portable::{DEPTHWISE_CONV2D_ORDER, DepthwiseConv2d, depthwise_conv2d as portable};
-use crate::requantize::{Requantize, Scales, clamp_codes};
+use crate::requantize::{Form, Requantize, Scales, clamp_codes};
 use core::cell::Cell;
 use core::ops::Range;
 
@@ -129,12 +129,32 @@ fn along_planes<R: Requantize>(
                 pixel_step: c,
             };
             let results = results.get(group * at_once * w * c..).unwrap_or_default();
-            depthwise_rows(words, shape, filters, scales, zero_point, results);
+            for lanes in lanes_of_one_form(filters.len(), |lane| scales.form(channel + lane)) {
+                let planes = words.get(lanes.start * shape.plane_words..).unwrap_or_default();
+                let results = results.get(lanes.start..).unwrap_or_default();
+                let form = scales.form(channel + lanes.start);
+                let filters = filters.get(lanes).unwrap_or_default();
+                depthwise_rows(planes, shape, filters, form, zero_point, results);
+            }
             there = 3_usize.saturating_sub(stride_y);
             move_to_front(words, rows * stride_y * frame.row_words, there * frame.row_words);
         }
     }
     clamp_codes(output, layer.requantize.range());
+}
+
+/// Neighbouring lanes of the same form.
+#[inline(always)]
+fn lanes_of_one_form(
+    lanes: usize,
+    form: impl Fn(usize) -> Form,
+) -> impl Iterator<Item = Range<usize>> {
+    let mut start = 0;
+    core::iter::from_fn(move || {
+        let first = start;
+        start = (first + 1..lanes).find(|lane| form(*lane) != form(first)).unwrap_or(lanes);
+        (first < lanes).then_some(first..start)
+    })
 }
 
 /// Moves the `len` words from `start` on to the front.

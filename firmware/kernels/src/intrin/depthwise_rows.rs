@@ -2,10 +2,10 @@
 
 use super::planes::CHANNELS;
 use crate::map::Map;
-use crate::requantize::{Scales, scaled};
+use crate::requantize::{Form, scaled};
 
 /// What a channel needs: for each row of the window its weights (0, 1) and (1, 2) as halfwords, the bias, and the
-/// scale of [`Scales::bits`].
+/// bits of the scale.
 pub(crate) type Filter = [u32; 8];
 
 /// Rows to compute, and where they lie.
@@ -33,8 +33,10 @@ impl Rows {
     fn fit(&self, planes: &[u32], output: &Map, channels: usize) -> bool {
         let [stride_y, stride_x] = self.stride;
         let plane_rows = self.rows.checked_sub(1).and_then(|rows| rows.checked_mul(stride_y));
+        // Of the last row, only the planes of these channels.
         let words = plane_rows.and_then(|rows| {
-            rows.checked_add(3)?.checked_mul(CHANNELS)?.checked_mul(self.plane_words)
+            let planes = rows.checked_add(2)?.checked_mul(CHANNELS)?.checked_add(channels)?;
+            planes.checked_mul(self.plane_words)
         });
         let codes = self.rows.checked_mul(self.pixels).and_then(|pixels| {
             pixels.checked_sub(1)?.checked_mul(self.pixel_step)?.checked_add(channels)
@@ -50,7 +52,8 @@ impl Rows {
 
 /// Writes the codes of up to four channels at the start of each pixel of `output`, row after row.
 ///
-/// `planes` holds, row by row, the rows of four planes, one after the other: the input with its padding.
+/// `planes` holds, row by row, the rows of four planes, one after the other: the input with its padding. They begin with
+/// the first channel's, and may end with the last one's.
 ///
 /// ```text
 /// for each channel, with its six words of weights in registers:
@@ -70,7 +73,7 @@ pub(crate) fn depthwise_rows(
     planes: &[u32],
     shape: Rows,
     filters: &[Filter],
-    scales: Scales<'_>,
+    form: Form,
     zero_point: i8,
     output: &Map,
 ) {
@@ -79,15 +82,15 @@ pub(crate) fn depthwise_rows(
     }
     #[cfg(native_dsp)]
     {
-        let kernel = match (scales, shape.stride[1]) {
-            (Scales::Fixed(_), 1) => Some(Kernel::<1, 0>::run as Run),
-            (Scales::Fixed(_), _) => Some(Kernel::<2, 0>::run as Run),
+        let kernel = match (form, shape.stride[1]) {
+            (Form::Fixed, 1) => Some(Kernel::<1, 0>::run as Run),
+            (Form::Fixed, _) => Some(Kernel::<2, 0>::run as Run),
             #[cfg(native_fpu)]
-            (Scales::Float(_), 1) => Some(Kernel::<1, 1>::run as Run),
+            (Form::Float, 1) => Some(Kernel::<1, 1>::run as Run),
             #[cfg(native_fpu)]
-            (Scales::Float(_), _) => Some(Kernel::<2, 1>::run as Run),
+            (Form::Float, _) => Some(Kernel::<2, 1>::run as Run),
             #[cfg(not(native_fpu))]
-            (Scales::Float(_), _) => None,
+            (Form::Float, _) => None,
         };
         if let Some(kernel) = kernel {
             let frame = Frame::of(planes, shape, filters, zero_point, output);
@@ -98,7 +101,7 @@ pub(crate) fn depthwise_rows(
             return;
         }
     }
-    model(planes, shape, filters, scales, zero_point, output);
+    model(planes, shape, filters, form, zero_point, output);
 }
 
 /// What each output is, one by one; also what runs where the FPU is missing.
@@ -106,7 +109,7 @@ fn model(
     planes: &[u32],
     shape: Rows,
     filters: &[Filter],
-    scales: Scales<'_>,
+    form: Form,
     zero_point: i8,
     output: &Map,
 ) {
@@ -129,7 +132,7 @@ fn model(
                 }
             }
             if let Some(code) = output.get(index * shape.pixel_step + channel) {
-                code.set(scaled(sum, scale[0], scales, zero_point));
+                code.set(scaled(sum, form, scale[0], zero_point));
             }
         }
     }

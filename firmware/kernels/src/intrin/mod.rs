@@ -29,7 +29,7 @@ pub(crate) use chunk_rows::{Rectangle, chunk_rows};
 pub(crate) use deep_tile::{BLOCKS, Chunk, DeepTile, Sums as DeepSums, deep_tile};
 pub(crate) use dense_tile::{Inputs as DenseInputs, dense_tile};
 pub(crate) use depthwise_rows::{Filter as DepthwiseFilter, Rows as DepthwiseRows, depthwise_rows};
-pub(crate) use float_codes::float_codes;
+pub(crate) use float_codes::{float_codes, mixed_codes};
 pub(crate) use gather::gather;
 pub use instructions::{smlad, smmlar, ssat8, sxtb16, sxtb16_ror8};
 pub(crate) use interleave::interleave;

@@ -17,6 +17,16 @@ pub(crate) struct Channels<'a> {
     pub zero_point: i8,
 }
 
+impl Channels<'_> {
+    fn kind(&self) -> usize {
+        match self.scales {
+            Scales::Fixed(_) => FIXED,
+            Scales::Float(_) => FLOAT,
+            Scales::Mixed(_) => MIXED,
+        }
+    }
+}
+
 /// Writes the codes of the pairs of channels that there are weights for, to the start of each of four pixels. The inputs
 /// are a chunk for each word of a pair's weights: the halfwords of the four pixels. Pixels that are one and the same
 /// get the same codes if their inputs are the same too.
@@ -42,38 +52,41 @@ pub(crate) type PointwiseTile = fn(&[Chunk], Channels<'_>, [&Map; 4]);
 #[inline(always)]
 pub(crate) fn pointwise_tile(words: usize, scales: Scales<'_>) -> PointwiseTile {
     match (scales, words % 16) {
-        (Scales::Fixed(_), 0) => Tile::<16, 0>::run,
-        (Scales::Fixed(_), 8) => Tile::<8, 0>::run,
-        (Scales::Fixed(_), _) => Tile::<4, 0>::run,
-        (Scales::Float(_), 0) => Tile::<16, 1>::run,
-        (Scales::Float(_), 8) => Tile::<8, 1>::run,
-        (Scales::Float(_), _) => Tile::<4, 1>::run,
+        (Scales::Fixed(_), 0) => Tile::<16, FIXED>::run,
+        (Scales::Fixed(_), 8) => Tile::<8, FIXED>::run,
+        (Scales::Fixed(_), _) => Tile::<4, FIXED>::run,
+        (Scales::Float(_), 0) => Tile::<16, FLOAT>::run,
+        (Scales::Float(_), 8) => Tile::<8, FLOAT>::run,
+        (Scales::Float(_), _) => Tile::<4, FLOAT>::run,
+        (Scales::Mixed(_), 0) => Tile::<16, MIXED>::run,
+        (Scales::Mixed(_), 8) => Tile::<8, MIXED>::run,
+        (Scales::Mixed(_), _) => Tile::<4, MIXED>::run,
     }
 }
 
-/// `WORDS` are loaded at a time; `FLOAT` is 1 for factors, 0 for multipliers.
-struct Tile<const WORDS: usize, const FLOAT: usize>;
+const FIXED: usize = 0;
+const FLOAT: usize = 1;
+const MIXED: usize = 2;
 
-impl<const WORDS: usize, const FLOAT: usize> Tile<WORDS, FLOAT> {
+/// `WORDS` are loaded at a time; `SCALES` is the kind of scales.
+struct Tile<const WORDS: usize, const SCALES: usize>;
+
+impl<const WORDS: usize, const SCALES: usize> Tile<WORDS, SCALES> {
     fn run(inputs: &[Chunk], channels: Channels<'_>, pixels: [&Map; 4]) {
         let words = inputs.len();
         let pairs = channels.weights.len() / words.max(1);
         let codes = 2 * pairs;
-        let scales = match (channels.scales, FLOAT) {
-            (Scales::Fixed(multipliers), 0) => multipliers.len(),
-            (Scales::Float(factors), 1) => factors.len(),
-            _ => 0,
-        };
         if pairs == 0
             || !words.is_multiple_of(WORDS)
+            || channels.kind() != SCALES
             || channels.weights.len() != pairs * words
-            || codes > channels.biases.len().min(scales)
+            || codes > channels.biases.len().min(channels.scales.len())
             || pixels.iter().any(|pixel| codes > pixel.len())
         {
             return;
         }
         #[cfg(native_dsp)]
-        if FLOAT == 0 || cfg!(native_fpu) {
+        if SCALES == FIXED || cfg!(native_fpu) {
             let frame = Frame::of(inputs, channels, pixels);
             // SAFETY: one or more pairs of channels, with the biases, scales and places of their codes (which are
             // cells), and whole blocks of words, with a chunk for each: all that the kernel reads and writes. It has
@@ -174,9 +187,7 @@ impl<const WORDS: usize, const FLOAT: usize> Tile<WORDS, FLOAT> {
             "add r9, r3, r9, asr #8",
             "add r11, r3, r11, asr #8",
             "ldrd r12, lr, [sp, #20]",
-            ".if {float}",
-            "vldmia r12!, {{s8, s9}}",
-            "str r12, [sp, #20]",
+            ".macro thumbnet_factors multiply",
             "vmov s0, s1, r4, r5",
             "vmov s2, s3, r6, r7",
             "vmov s4, s5, r8, r9",
@@ -185,10 +196,10 @@ impl<const WORDS: usize, const FLOAT: usize> Tile<WORDS, FLOAT> {
             "vcvt.f32.s32 s\\sum, s\\sum",
             ".endr",
             ".irp sum, 0, 2, 4, 6",
-            "vmul.f32 s\\sum, s\\sum, s8",
+            "\\multiply s\\sum, s\\sum, s8",
             ".endr",
             ".irp sum, 1, 3, 5, 7",
-            "vmul.f32 s\\sum, s\\sum, s9",
+            "\\multiply s\\sum, s\\sum, s9",
             ".endr",
             // Saturates to i32, NaN to 0.
             ".irp sum, 0, 1, 2, 3, 4, 5, 6, 7",
@@ -201,9 +212,18 @@ impl<const WORDS: usize, const FLOAT: usize> Tile<WORDS, FLOAT> {
             ".irp sum, r4, r5, r6, r7, r8, r9, r10, r11",
             "qadd \\sum, \\sum, lr",
             ".endr",
+            ".endm",
+            ".if {scales} == 1",
+            "vldmia r12!, {{s8, s9}}",
+            "str r12, [sp, #20]",
+            "thumbnet_factors vmul.f32",
             ".else",
             "ldrd r2, r3, [r12], #8",
             "str r12, [sp, #20]",
+            ".if {scales} == 2",
+            "cmp r2, #0",
+            "blt 4f",
+            ".endif",
             ".irp sum, r4, r6, r8, r10",
             "smmlar \\sum, \\sum, r2, lr",
             ".endr",
@@ -211,6 +231,7 @@ impl<const WORDS: usize, const FLOAT: usize> Tile<WORDS, FLOAT> {
             "smmlar \\sum, \\sum, r3, lr",
             ".endr",
             ".endif",
+            "3:",
             ".irp sum, r4, r5, r6, r7, r8, r9, r10, r11",
             "ssat \\sum, #8, \\sum",
             ".endr",
@@ -230,8 +251,16 @@ impl<const WORDS: usize, const FLOAT: usize> Tile<WORDS, FLOAT> {
             "bne 1b",
             "add sp, sp, #44",
             "pop {{r4, r5, r6, r7, r8, r9, r10, r11, pc}}",
+            // A pair of factors among multipliers: they have the sign set, and VNMUL takes it away.
+            ".if {scales} == 2",
+            "4:",
+            "vmov s8, s9, r2, r3",
+            "thumbnet_factors vnmul.f32",
+            "b 3b",
+            ".endif",
+            ".purgem thumbnet_factors",
             words = const WORDS,
-            float = const FLOAT,
+            scales = const SCALES,
             fpu = const cfg!(native_fpu) as usize,
         )
     }
@@ -263,7 +292,7 @@ impl Frame {
             weights: weights.start,
             weights_end: weights.end,
             scales: match channels.scales {
-                Scales::Fixed(multipliers) => multipliers.as_ptr().cast(),
+                Scales::Fixed(scales) | Scales::Mixed(scales) => scales.as_ptr().cast(),
                 Scales::Float(factors) => factors.as_ptr().cast(),
             },
             zero_point: i32::from(channels.zero_point),
@@ -288,9 +317,10 @@ fn model(inputs: &[Chunk], channels: Channels<'_>, pixels: [&Map; 4]) {
             let sums = [plain, mixed.wrapping_sub(plain) >> 8];
             for (lane, (sum, bias)) in sums.into_iter().zip(biases).enumerate() {
                 let channel = 2 * pair + lane;
-                let (scales, sum) = (channels.scales, sum.wrapping_add(*bias));
+                let (form, bits) = (channels.scales.form(channel), channels.scales.bits(channel));
                 if let Some(code) = pixel.get(channel) {
-                    code.set(scaled(sum, scales.bits(channel), scales, channels.zero_point));
+                    let sum = sum.wrapping_add(*bias);
+                    code.set(scaled(sum, form, bits, channels.zero_point));
                 }
             }
         }

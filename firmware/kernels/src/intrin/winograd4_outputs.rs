@@ -49,7 +49,7 @@ pub(crate) fn winograd4_outputs(
     products: &Products,
     channel: usize,
     constants: &Constants,
-    scaling: Scaling<'_>,
+    scaling: Scaling,
     output: &Map,
     places: Places<'_>,
 ) {
@@ -81,7 +81,7 @@ pub(crate) fn winograd4_outputs(
 mod native {
     use super::{Constants, INVERSE_OF_9, Places, Products};
     use crate::map::Map;
-    use crate::requantize::{Scales, Scaling};
+    use crate::requantize::{Form, Scaling};
 
     /// What the kernel has on its stack.
     #[repr(C)]
@@ -104,7 +104,7 @@ mod native {
         products: &Products,
         channel: usize,
         constants: &Constants,
-        scaling: Scaling<'_>,
+        scaling: Scaling,
         output: &Map,
         places: Places<'_>,
     ) {
@@ -123,16 +123,16 @@ mod native {
         }
         let pointers = pointers.as_ptr();
         let end = pointers.wrapping_add(starts.len());
-        match scaling.scales {
+        match scaling.form {
             // SAFETY: the caller has checked that `products` has the tiles, one to four, and that `output` has a
             // place for each code (its cells may be written through a shared reference): all that the kernel
             // reads and writes. `native_dsp` is set only for targets with the DSP extension.
-            Scales::Fixed(_) => unsafe { Outputs::<FIXED>::kernel(from, &job, pointers, end) },
+            Form::Fixed => unsafe { Outputs::<FIXED>::kernel(from, &job, pointers, end) },
             #[cfg(native_fpu)]
             // SAFETY: as above; `native_fpu` is set only for targets with an FPU.
-            Scales::Float(_) => unsafe { Outputs::<FLOAT>::kernel(from, &job, pointers, end) },
+            Form::Float => unsafe { Outputs::<FLOAT>::kernel(from, &job, pointers, end) },
             #[cfg(not(native_fpu))]
-            Scales::Float(_) => {
+            Form::Float => {
                 for (tile, start) in starts.iter().enumerate() {
                     let mut accumulators = [0_i32; 16];
                     let place = [accumulators.as_mut_ptr().cast::<i8>()];

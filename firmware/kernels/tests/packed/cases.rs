@@ -16,7 +16,7 @@ use thumbnet_kernels::packed::{
     winograd4_kernel_exists, winograd4_scratch_bytes,
 };
 use thumbnet_kernels::portable::{Conv2d, Dense, DepthwiseConv2d, conv2d, dense, depthwise_conv2d};
-use thumbnet_kernels::requantize::{FixedPoint, Float, Requantize};
+use thumbnet_kernels::requantize::{FixedPoint, Float, Mixed, Requantize};
 
 const TWO_TO_32: f32 = 4_294_967_296.0;
 
@@ -186,6 +186,17 @@ impl Convolution {
     pub fn float(&self) -> Float<'_> {
         let Self { factors, output_zero_point: zero_point, clamp: [min, max], .. } = self;
         Float { factors, zero_point: *zero_point, min: *min, max: *max }
+    }
+
+    /// Scales of both forms, pair by pair.
+    pub fn mixed_scales(&self) -> Vec<i32> {
+        mixed_scales(&self.multipliers, &self.factors)
+    }
+
+    /// Requantization with such scales.
+    pub fn mixed<'a>(&self, scales: &'a [i32]) -> Mixed<'a> {
+        let Self { output_zero_point: zero_point, clamp: [min, max], .. } = self;
+        Mixed { scales, zero_point: *zero_point, min: *min, max: *max }
     }
 
     /// The descriptor of the plain layer.
@@ -416,11 +427,29 @@ impl Depthwise {
         output
     }
 
-    /// The output of the same layer with factors, by a backend and by the plain kernel.
+    /// Factors like the multipliers.
+    pub fn factors(&self) -> Vec<f32> {
+        self.multipliers.iter().copied().map(factor).collect()
+    }
+
+    /// Multipliers and factors, pair by pair.
+    pub fn mixed_scales(&self) -> Vec<i32> {
+        mixed_scales(&self.multipliers, &self.factors())
+    }
+
+    /// The output of the same layer in f32, by a backend and by the plain kernel.
     pub fn run_float<B: Backend>(&self) -> [Vec<i8>; 2] {
-        let factors: Vec<f32> = self.multipliers.iter().copied().map(factor).collect();
-        let requantize =
-            Float { factors: &factors, zero_point: self.output_zero_point, min: -128, max: 127 };
+        let (factors, zero_point) = (self.factors(), self.output_zero_point);
+        self.run_form::<B>(Float { factors: &factors, zero_point, min: -128, max: 127 })
+    }
+
+    /// The same in both forms, with a clamp.
+    pub fn run_mixed<B: Backend>(&self) -> [Vec<i8>; 2] {
+        let (scales, zero_point) = (self.mixed_scales(), self.output_zero_point);
+        self.run_form::<B>(Mixed { scales: &scales, zero_point, min: -100, max: 90 })
+    }
+
+    fn run_form<B: Backend>(&self, requantize: impl Requantize) -> [Vec<i8>; 2] {
         let Self { input, window, zero_point, weights, bias, .. } = self;
         let output = self.layer().output;
         let layer = DepthwiseConv2d {
@@ -459,6 +488,16 @@ impl Depthwise {
         let mut scratch = vec![[0x55_i8; 8]; self.scratch_bytes().div_ceil(8)];
         B::depthwise_conv2d(layer, input, scratch.as_flattened_mut(), output);
     }
+}
+
+/// Pairs of multipliers and of factors, so that runs of each are short and long.
+fn mixed_scales(multipliers: &[i32], factors: &[f32]) -> Vec<i32> {
+    let channels = multipliers.iter().zip(factors).enumerate();
+    let scale = |(channel, (multiplier, factor)): (usize, (&i32, &f32))| {
+        let is_float = multipliers[channel / 2 * 2] % 3 == 0;
+        if is_float { (factor.to_bits() | Mixed::FLOAT) as i32 } else { *multiplier }
+    };
+    channels.map(scale).collect()
 }
 
 /// The factor of a multiplier, now and then one with ties.

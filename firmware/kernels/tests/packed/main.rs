@@ -19,6 +19,7 @@ use thumbnet_kernels::{Armv7em, Portable};
 fn check(case: &Convolution, kind: Kind) {
     check_form(case, kind, case.fixed());
     check_form(case, kind, case.float());
+    check_form(case, kind, case.mixed(&case.mixed_scales()));
 }
 
 fn check_form(case: &Convolution, kind: Kind, form: impl Requantize) {
@@ -285,6 +286,8 @@ fn random_depthwise_convolutions_match() {
         assert_eq!(case.run::<Armv7em>(), case.plain(), "{case:?}");
         let [result, plain] = case.run_float::<Armv7em>();
         assert_eq!(result, plain, "in f32: {case:?}");
+        let [result, plain] = case.run_mixed::<Armv7em>();
+        assert_eq!(result, plain, "mixed: {case:?}");
     }
 }
 

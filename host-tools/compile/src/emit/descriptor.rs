@@ -61,6 +61,7 @@ pub(super) fn form_name(requantize: &Requantize) -> &'static str {
     match requantize.factors {
         Factors::Fixed(_) => "FixedPoint",
         Factors::Float(_) => "Float",
+        Factors::Mixed(_) => "Mixed",
     }
 }
 
@@ -136,6 +137,7 @@ fn constant_fields(call: &Call, places: Places) -> String {
     let factors = match &requantize.factors {
         Factors::Fixed(factors) => ("multipliers", slice("i32s", places.factors, factors.len())),
         Factors::Float(factors) => ("factors", slice("f32s", places.factors, factors.len())),
+        Factors::Mixed(scales) => ("scales", slice("i32s", places.factors, scales.len())),
     };
     let inner = [
         factors,

@@ -43,7 +43,8 @@ impl Layout {
         }
         for (places, step) in steps.iter_mut().zip(&program.steps) {
             places.bias = append(&mut bytes, step.call.bias().iter().flat_map(|b| b.to_le_bytes()));
-            if let Some(Factors::Fixed(factors)) = step.call.requantize().map(|r| &r.factors) {
+            let factors = step.call.requantize().map(|requantize| &requantize.factors);
+            if let Some(Factors::Fixed(factors) | Factors::Mixed(factors)) = factors {
                 places.factors = append(&mut bytes, factors.iter().flat_map(|f| f.to_le_bytes()));
             }
         }

@@ -3,13 +3,13 @@
 use super::Site;
 use crate::call::{Factors, Requantize};
 use crate::error::CompileError;
-use thumbnet_graph::requantization::{direct_factor, fixed_multiplier};
+use thumbnet_graph::requantization::{direct_factor, multiplier_of};
 use thumbnet_graph::staircase::Staircase;
-use thumbnet_kernels::requantize::{fixed_point, float};
+use thumbnet_kernels::requantize::{Mixed, fixed_point, float};
 
 /// The requantization of a group whose channels have these weight scales.
 ///
-/// Fixed point if in every channel its 255 thresholds are those of the f32 form, which is ONNX's
+/// Fixed point in every channel whose 255 thresholds some multiplier gives as the f32 form does, which is ONNX's
 /// definition: then both are the same function of all 2^32 accumulators. Else the f32 form itself.
 ///
 /// # Errors
@@ -30,23 +30,40 @@ pub(super) fn requantize(
             "quantize the model again with scales of its real ranges",
         );
     }
-    let fixed =
+    let multipliers: Vec<Option<i32>> =
         factors.iter().map(|factor| proved_multiplier(*factor, output.zero_point)).collect();
     Ok(Requantize {
-        factors: match fixed {
-            Some(multipliers) => Factors::Fixed(multipliers),
-            None => Factors::Float(factors),
-        },
+        factors: in_their_forms(factors, &multipliers),
         zero_point: output.zero_point,
         min: site.min(),
         max: i8::MAX,
     })
 }
 
+/// The factors as multipliers where there are any, pair by pair of channels.
+fn in_their_forms(factors: Vec<f32>, multipliers: &[Option<i32>]) -> Factors {
+    if let Some(multipliers) = multipliers.iter().copied().collect() {
+        return Factors::Fixed(multipliers);
+    }
+    let as_float = |factor: &f32| (factor.to_bits() | Mixed::FLOAT) as i32;
+    let pairs = factors.chunks(2).zip(multipliers.chunks(2));
+    let mut scales = Vec::with_capacity(factors.len());
+    for (factors, multipliers) in pairs {
+        match multipliers.iter().copied().collect::<Option<Vec<i32>>>() {
+            Some(multipliers) => scales.extend(multipliers),
+            None => scales.extend(factors.iter().map(as_float)),
+        }
+    }
+    if scales.iter().all(|scale| *scale < 0) {
+        return Factors::Float(factors);
+    }
+    Factors::Mixed(scales)
+}
+
 /// The fixed-point multiplier that gives the staircase of `factor`, if there is one.
 fn proved_multiplier(factor: f32, zero_point: i8) -> Option<i32> {
-    let multiplier = fixed_multiplier(factor)?;
     let onnx = Staircase::of(|acc| float(acc, factor, zero_point), factor.into(), zero_point);
+    let multiplier = multiplier_of(&onnx, factor, zero_point)?;
     onnx.matches(|acc| fixed_point(acc, multiplier, zero_point)).then_some(multiplier)
 }
 
