@@ -15,6 +15,8 @@ extern crate alloc;
 #[path = "../../../kernels/tests/packed/cases.rs"]
 mod cases;
 mod costs;
+#[path = "../../../kernels/tests/packed/extremes.rs"]
+mod extremes;
 mod instructions;
 mod timer;
 
@@ -60,6 +62,14 @@ fn main() -> ! {
         }
         hprintln!("{:?} convolutions match", kind);
     }
+    for case in extremes::large_tiles().chain(extremes::large_accumulators()) {
+        for kind in [Kind::Winograd4, Kind::CompactWinograd4] {
+            let (fixed, float) = (case.fixed(), case.float());
+            assert!(case.run::<Native>(kind, fixed) == case.plain(fixed), "{kind:?}: {case:?}");
+            assert!(case.run::<Native>(kind, float) == case.plain(float), "{kind:?}: {case:?}");
+        }
+    }
+    hprintln!("extreme tiles match");
     for seed in 0..100 {
         let mut random = cases::Random::new(seed);
         let case = FullyConnected::new(seed, 1 + random.below(90), 1 + random.below(40));

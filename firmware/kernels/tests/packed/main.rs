@@ -5,6 +5,7 @@
 extern crate alloc;
 
 mod cases;
+mod extremes;
 mod overlap;
 
 use cases::{Convolution, Depthwise, FullyConnected, Kind, cells};
@@ -107,51 +108,17 @@ fn winograd4_matches_at_every_size_and_tail() {
 
 #[test]
 fn the_largest_transformed_values_of_large_tiles_are_exact() {
-    // Signs as in the rows of the transformations make each of the 36 elements the largest in turn.
-    let rows = [
-        [4, 0, -5, 0, 1, 0],
-        [0, -4, -4, 1, 1, 0],
-        [0, 4, -4, -1, 1, 0],
-        [0, -2, -1, 2, 1, 0],
-        [0, 2, -1, -2, 1, 0],
-        [0, 4, 0, -5, 0, 1],
-    ];
-    for (down, across) in (0..36).map(|element| (element / 6, element % 6)) {
-        for [positive, negative] in [[127, -128], [-128, 127]] {
-            let shape = Shape::new(6, 6, 64);
-            let mut case = Convolution::new(8, shape, 2, Window::square(3, 1), Window::UNIT);
-            for (pixel, codes) in case.codes.chunks_mut(64).enumerate() {
-                let sign = rows[down][pixel / 6] * rows[across][pixel % 6];
-                codes.fill(if sign < 0 { negative } else { positive });
-            }
-            for (index, weight) in case.weights.iter_mut().enumerate() {
-                let tap = index / 64 % 9;
-                let odd = (tap / 3 == 1 && down % 2 == 0) != (tap % 3 == 1 && across % 2 == 0);
-                *weight = if odd != (index / 576 == 1) { 127 } else { -128 };
-            }
-            case.bias.fill(0);
-            case.multipliers.fill(50_000);
-            case.factors.fill(1e-5);
-            check_large_tiles(&case);
-        }
-    }
+    extremes::large_tiles().for_each(|case| check_large_tiles(&case));
 }
 
 #[test]
 fn accumulators_just_below_two_to_the_25_are_exact() {
-    let window = Window::square(3, 1);
-    for (weight, code, sign) in [(127, 127, 1), (-127, 127, -1), (127, -128, -1), (-127, -128, 1)] {
-        // 9 * 224 * 127 * 128 = 32.8 M; the bias fills up to one below 2^25.
-        let mut case = Convolution::new(8, Shape::new(6, 6, 224), 1, window, Window::UNIT);
-        case.weights.fill(weight);
-        case.codes.fill(code);
-        case.bias.fill(sign * ((1 << 25) - 1 - 9 * 224 * 127 * 128));
-        case.multipliers.fill(16_000);
-        case.factors.fill(3.7e-6);
+    for mut case in extremes::large_accumulators() {
         check_large_tiles(&case);
-        case.bias[0] += sign;
-        assert!(pack_winograd4(&case.weights, &case.bias, 224).is_none(), "2^25 is too much");
-        assert!(pack_compact_winograd4(&case.weights, &case.bias, 224).is_none(), "here, too");
+        case.bias[0] += case.bias[0].signum();
+        let ic = case.input.c;
+        assert!(pack_winograd4(&case.weights, &case.bias, ic).is_none(), "2^25 is too much");
+        assert!(pack_compact_winograd4(&case.weights, &case.bias, ic).is_none(), "here, too");
     }
 }
 
