@@ -145,6 +145,14 @@ impl Backend for Scalar {
 pub struct Armv7em;
 
 impl Backend for Armv7em {
+    fn max_pool2d(layer: &MaxPool2d, input: &Map, output: &Map) {
+        armv7em::max_pool2d(layer, input, output);
+    }
+
+    fn average_pool2d<R: Requantize>(layer: &AveragePool2d<R>, input: &Map, output: &Map) {
+        armv7em::average_pool2d(layer, input, output);
+    }
+
     fn packed_dense<R: Requantize>(layer: &PackedDense<'_, R>, input: &Map, output: &Map) {
         armv7em::packed_dense(layer, input, output);
     }

@@ -8,7 +8,8 @@ use cortex_m_semihosting::hprintln;
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
 use thumbnet_kernels::map::map;
 use thumbnet_kernels::packed::{PackedDense, pack_dense};
-use thumbnet_kernels::portable::MaxPool2d;
+use thumbnet_kernels::portable::{AveragePool2d, MaxPool2d};
+use thumbnet_kernels::requantize::FixedPoint;
 use thumbnet_kernels::{Backend, Native};
 
 /// Measures and prints; panics where a layer costs more than its budget.
@@ -60,7 +61,7 @@ pub fn of_the_seed_cnn() {
     depthwise(&mut timer, "depthwise 3x3 48x48x16, stride 2", Shape::new(48, 48, 16), half);
     depthwise(&mut timer, "depthwise 3x3 6x6x128", Shape::new(6, 6, 128), same);
     depthwise(&mut timer, "depthwise 3x3 25x5x64", Shape::new(25, 5, 64), same);
-    max_pool(&mut timer);
+    pools(&mut timer);
 
     assert!(conv1 <= 370_000, "conv1 costs {conv1}");
     assert!(conv2 <= 1_680_000, "conv2 costs {conv2}");
@@ -130,7 +131,7 @@ fn depthwise(timer: &mut Timer, name: &str, input: Shape, window: Window) -> u32
     cost
 }
 
-fn max_pool(timer: &mut Timer) {
+fn pools(timer: &mut Timer) {
     let input = Shape::new(26, 26, 32);
     let output = Shape::new(13, 13, 32);
     let layer = MaxPool2d { input, output, window: Window::square(2, 2) };
@@ -139,4 +140,14 @@ fn max_pool(timer: &mut Timer) {
     let pooled = map(&mut pooled);
     let cost = timer.measure(|| Native::max_pool2d(black_box(&layer), black_box(&codes), pooled));
     hprintln!("max pool 2x2 26x26x32: {} instructions", cost);
+    let input = Shape::new(25, 5, 64);
+    let output = Shape::new(1, 1, 64);
+    let window = Window { kernel: [25, 5], ..Window::square(1, 1) };
+    let requantize = FixedPoint { multipliers: &[34_359_738], zero_point: 3, min: -128, max: 127 };
+    let layer = AveragePool2d { input, output, window, input_zero_point: 3, bias: 0, requantize };
+    let codes = cells(&vec![3; input.len()]);
+    let mut average = vec![0; output.len()];
+    let average = map(&mut average);
+    let cost = timer.measure(|| Native::average_pool2d(black_box(&layer), &codes, average));
+    hprintln!("average pool 25x5x64: {} instructions", cost);
 }

@@ -27,7 +27,8 @@ use cases::{Convolution, Depthwise, FullyConnected, Kind};
 use cortex_m_semihosting::debug::{self, EXIT_FAILURE, EXIT_SUCCESS};
 use cortex_m_semihosting::hprintln;
 use embedded_alloc::LlffHeap;
-use thumbnet_kernels::Native;
+use thumbnet_kernels::geometry::{Shape, Window};
+use thumbnet_kernels::{Native, Portable};
 
 #[global_allocator]
 static HEAP: LlffHeap = LlffHeap::empty();
@@ -96,6 +97,14 @@ fn main() -> ! {
         }
     }
     hprintln!("depthwise convolutions match");
+    for seed in 0..40 {
+        let mut random = cases::Random::new(seed);
+        let window = Window::square(1 + random.below(4), 1 + random.below(3));
+        let input = Shape::new(4 + random.below(5), 4 + random.below(5), 1 + random.below(20));
+        let portable = cases::pools::<Portable>(seed, input, window);
+        assert!(cases::pools::<Native>(seed, input, window) == portable, "pools {seed}");
+    }
+    hprintln!("pools match");
     costs::of_the_seed_cnn();
 
     exit(EXIT_SUCCESS)

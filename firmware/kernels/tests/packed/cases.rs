@@ -15,7 +15,9 @@ use thumbnet_kernels::packed::{
     shallow_kernel_exists, shallow_scratch_bytes, winograd_kernel_exists, winograd_scratch_bytes,
     winograd4_kernel_exists, winograd4_scratch_bytes,
 };
-use thumbnet_kernels::portable::{Conv2d, Dense, DepthwiseConv2d, conv2d, dense, depthwise_conv2d};
+use thumbnet_kernels::portable::{
+    AveragePool2d, Conv2d, Dense, DepthwiseConv2d, MaxPool2d, conv2d, dense, depthwise_conv2d,
+};
 use thumbnet_kernels::requantize::{FixedPoint, Float, Mixed, Requantize};
 
 const TWO_TO_32: f32 = 4_294_967_296.0;
@@ -488,6 +490,21 @@ impl Depthwise {
         let mut scratch = vec![[0x55_i8; 8]; self.scratch_bytes().div_ceil(8)];
         B::depthwise_conv2d(layer, input, scratch.as_flattened_mut(), output);
     }
+}
+
+/// The outputs of a max pool and of an average pool of random codes, by a backend.
+pub fn pools<B: Backend>(seed: u64, input: Shape, window: Window) -> [Vec<i8>; 2] {
+    let mut random = Random::new(seed);
+    let codes: Vec<i8> = (0..input.len()).map(|_| random.code()).collect();
+    let [h, w] = window.positions(input.h, input.w).expect("a window that fits");
+    let output = Shape::new(h, w, input.c);
+    let [mut largest, mut average] = [(); 2].map(|()| vec![0x55; output.len()]);
+    B::max_pool2d(&MaxPool2d { input, output, window }, &cells(&codes), map(&mut largest));
+    let multipliers = [i32::MAX / window.taps() as i32];
+    let requantize = FixedPoint { multipliers: &multipliers, zero_point: 3, min: -128, max: 127 };
+    let layer = AveragePool2d { input, output, window, input_zero_point: 5, bias: -17, requantize };
+    B::average_pool2d(&layer, &cells(&codes), map(&mut average));
+    [largest, average]
 }
 
 /// Pairs of multipliers and of factors, so that runs of each are short and long.

@@ -285,6 +285,24 @@ fn every_tail_of_depthwise_channels_matches() {
 }
 
 #[test]
+fn pools_of_large_and_dilated_windows_match() {
+    // 256 taps fit a halfword at either end, 272 do not.
+    let dilated = Window { dilation: [2, 2], ..Window::square(2, 1) };
+    for (side, window) in [
+        ([16, 16], Window { kernel: [16, 16], ..Window::square(1, 1) }),
+        ([16, 17], Window { kernel: [16, 17], ..Window::square(1, 1) }),
+        ([25, 5], Window { kernel: [25, 5], ..Window::square(1, 1) }),
+        ([9, 7], dilated),
+    ] {
+        for channels in [1, 4, 7, 8, 12, 19] {
+            let input = Shape::new(side[0], side[1], channels);
+            let portable = cases::pools::<Portable>(5, input, window);
+            assert_eq!(cases::pools::<Armv7em>(5, input, window), portable, "{window:?}");
+        }
+    }
+}
+
+#[test]
 fn weights_that_are_not_exact_are_not_packed() {
     assert!(pack_dense(&[-1, -128], 1).is_none(), "a lane of -1 - 256 * 128 has no 16 bits");
     assert!(pack_dense(&[1, -128], 1).is_some());
