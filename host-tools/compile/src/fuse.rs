@@ -67,7 +67,7 @@ fn fusible(graph: &Int8Graph, consumers: &[Vec<usize>], group: &Group) -> Option
         Op::MaxPool2d(window) => {
             group.pool == Window::UNIT && separate(window) && takes_pool(graph, group.head)
         }
-        Op::Conv2d(_) | Op::AveragePool2d(_) | Op::Add => false,
+        Op::Conv2d(_) | Op::AveragePool2d(_) | Op::Add | Op::Clip(_) => false,
     };
     joins.then_some(next)
 }

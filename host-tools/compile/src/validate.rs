@@ -29,7 +29,7 @@ pub(crate) fn validate(graph: &Int8Graph) -> Result<(), CompileError> {
         let largest = match &node.op {
             Op::Conv2d(conv) => largest_padding(&conv.window),
             Op::MaxPool2d(window) | Op::AveragePool2d(window) => largest_padding(window),
-            Op::Add | Op::Relu => 0,
+            Op::Add | Op::Relu | Op::Clip(_) => 0,
         };
         if largest > MAX_MAP_BYTES {
             return too_large(format!("the padding of node '{}'", node.name), largest);

@@ -16,6 +16,9 @@ pub enum Op<W> {
     Add,
     /// `max(x, 0)`; in an [`crate::Int8Graph`] a clamp at the code of real 0.
     Relu,
+    /// `min(max(x, low), high)` with `low <= 0 < high`. A [`crate::FloatGraph`] alone has it:
+    /// quantization makes it the ends of the codes.
+    Clip([f32; 2]),
 }
 
 /// A convolution's window and constants.
@@ -59,6 +62,7 @@ impl<W> Op<W> {
             Self::AveragePool2d(_) => "AveragePool",
             Self::Add => "Add",
             Self::Relu => "Relu",
+            Self::Clip(_) => "Clip",
         }
     }
 }

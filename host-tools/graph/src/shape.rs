@@ -15,6 +15,10 @@ impl<W: Weights> Op<W> {
             (Self::MaxPool2d(window), &[input]) => max_pool2d(window, input),
             (Self::AveragePool2d(window), &[input]) => average_pool2d(window, input),
             (Self::Relu, &[input]) => Ok(input),
+            (Self::Clip([low, high]), &[input]) if *low <= 0.0 && *high > 0.0 => Ok(input),
+            (Self::Clip(limits), &[_]) => {
+                Err(format!("it clips to {limits:?}, which must begin at 0 or below and end above"))
+            }
             (Self::Add, &[lhs, rhs]) if lhs == rhs => Ok(lhs),
             (Self::Add, &[lhs, rhs]) => {
                 Err(format!("it adds maps of two shapes, {} and {}", show(lhs), show(rhs)))

@@ -218,5 +218,10 @@ fn numbers(graph: &Int8Graph, node: &Node<Int8Weights>) -> Result<(), GraphError
             Err(GraphError::FormatChanged { node: node.name.clone(), op: node.op.name() })
         }
         Op::MaxPool2d(_) | Op::Relu | Op::AveragePool2d(_) | Op::Add => Ok(()),
+        Op::Clip(_) => Err(GraphError::Operation {
+            node: node.name.clone(),
+            op: node.op.name(),
+            reason: "an int8 graph clips at the ends of its codes".to_owned(),
+        }),
     }
 }

@@ -67,6 +67,7 @@ impl<'a> Executor<'a> {
                 Op::AveragePool2d(window) => average_pool2d(window, x, input, output),
                 Op::Add => x.iter().zip(&values[node.inputs[1].0]).map(|(a, b)| a + b).collect(),
                 Op::Relu => x.iter().map(|value| value.max(0.0)).collect(),
+                Op::Clip([low, high]) => x.iter().map(|x| x.min(*high).max(*low)).collect(),
             };
         }
         Ok(values)

@@ -10,7 +10,7 @@
 //! *made* a power of two without rounding it. Only the picture and the logits have units that
 //! someone else relies on.
 
-use crate::lower::{Kind, Layer};
+use crate::lower::{Kind, Layer, UNLIMITED};
 use crate::statistics::{Range, RealFormat, Statistics};
 use crate::weights::{LARGEST_CODE, LARGEST_SUM_CODE};
 use crate::{Calibrate, Options, QuantizeError};
@@ -36,8 +36,8 @@ pub(crate) struct Format {
     pub quantization: Quantization,
     /// `value of the int8 network = unit * value of the float network`.
     pub unit: f64,
-    /// In the float network's unit: smaller values have become this on purpose.
-    pub floor: f64,
+    /// In the float network's unit: smaller and larger values have become these on purpose.
+    pub limits: [f64; 2],
 }
 
 /// The format of every tensor that the layers read or make, by tensor index. `statistics` are those
@@ -59,8 +59,8 @@ struct Set<'a> {
     /// Name of the tensor that the layers make first, for messages.
     name: &'a str,
     statistics: &'a Statistics,
-    /// Smaller values become this: 0 for ReLU, minus infinity for none.
-    floor: f64,
+    /// Smaller and larger values become these: 0 and infinity for ReLU.
+    limits: [f64; 2],
     /// Values to cover, in the float network's unit.
     range: Range,
     unit: f64,
@@ -88,30 +88,28 @@ impl<'a> Plan<'a> {
         options: &Options,
     ) -> Self {
         let mut set_of: Vec<usize> = (0..graph.tensors.len()).collect();
-        let mut floors = vec![f64::NEG_INFINITY; graph.tensors.len()];
+        let mut limits = vec![UNLIMITED; graph.tensors.len()];
         for layer in layers {
-            if layer.relu {
-                floors[layer.output.0] = 0.0;
-            }
+            limits[layer.output.0] = layer.limits;
             if let Kind::MaxPool2d(_) = layer.kind {
                 set_of[layer.output.0] = set_of[layer.inputs[0].0];
             }
         }
         let cut_logits = options.calibrate == Calibrate::MeanSquaredError;
         if cut_logits && has_plain_logits(graph, layers) {
-            floors[graph.output.0] = statistics[graph.output.0].logit_floor();
+            limits[graph.output.0][0] = statistics[graph.output.0].logit_floor();
         }
-        let tensors = graph.tensors.iter().zip(statistics).zip(floors).enumerate();
-        let sets = tensors.map(|(index, ((tensor, statistics), floor))| {
+        let tensors = graph.tensors.iter().zip(statistics).zip(limits).enumerate();
+        let sets = tensors.map(|(index, ((tensor, statistics), limits))| {
             let range = if index == graph.input.0 {
                 let zero = f64::from(options.zero_byte);
                 Range { low: -zero / 255.0, high: (255.0 - zero) / 255.0 }
             } else if index == graph.output.0 && cut_logits {
-                statistics.range(Calibrate::MinMax, floor)
+                statistics.range(Calibrate::MinMax, limits)
             } else {
-                statistics.range(options.calibrate, floor)
+                statistics.range(options.calibrate, limits)
             };
-            Set::new(index, &tensor.name, statistics, floor, range)
+            Set::new(index, &tensor.name, statistics, limits, range)
         });
         let sets = sets.collect();
         let (input, output) = (set_of[graph.input.0], set_of[graph.output.0]);
@@ -239,7 +237,7 @@ fn has_plain_logits(graph: &FloatGraph, layers: &[Layer]) -> bool {
     let Shape { h, w, c } = graph.tensor(graph.output).shape;
     let maker = layers.iter().find(|layer| layer.output == graph.output);
     let plain = maker.is_some_and(|layer| {
-        !layer.relu && matches!(layer.kind, Kind::Conv2d { .. } | Kind::Sum { .. })
+        layer.limits == UNLIMITED && matches!(layer.kind, Kind::Conv2d { .. } | Kind::Sum { .. })
     });
     let read = layers.iter().any(|layer| layer.inputs.contains(&graph.output));
     (h, w) == (1, 1) && c > 1 && plain && !read
@@ -250,18 +248,18 @@ impl<'a> Set<'a> {
         group: usize,
         name: &'a str,
         statistics: &'a Statistics,
-        floor: f64,
+        limits: [f64; 2],
         range: Range,
     ) -> Self {
         let width = range.high - range.low;
         // Any scale does for a tensor that is always 0.
         let scale = if width > 0.0 { width } else { 1.0 } / 255.0;
-        Self { name, statistics, floor, range, unit: 1.0, scale, power_of_two: false, group }
+        Self { name, statistics, limits, range, unit: 1.0, scale, power_of_two: false, group }
     }
 
     /// Squared error of quantization with `scale`.
     fn error(&self, scale: f64) -> f64 {
-        self.statistics.error(&self.range.format_with(scale / self.unit), self.floor)
+        self.statistics.error(&self.range.format_with(scale / self.unit), self.limits)
     }
 
     /// Makes the scale at least `needed`; says whether that changed it.
@@ -284,11 +282,10 @@ impl<'a> Set<'a> {
         let RealFormat { zero_point, .. } = self.range.format_with(self.scale / self.unit);
         let quantization = Quantization { scale: self.scale as f32, zero_point: zero_point as i8 };
         // A rounded scale leaves codes below a wanted floor; they are used.
-        let floor = if self.floor.is_finite() {
-            (-128.0 - zero_point) * self.scale / self.unit
-        } else {
-            self.floor
-        };
-        Ok(Format { quantization, unit: self.unit, floor })
+        let [mut floor, ceiling] = self.limits;
+        if floor.is_finite() {
+            floor = (-128.0 - zero_point) * self.scale / self.unit;
+        }
+        Ok(Format { quantization, unit: self.unit, limits: [floor, ceiling] })
     }
 }

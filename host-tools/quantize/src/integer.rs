@@ -62,6 +62,7 @@ fn run_node(
             let rhs = codes[other.0].iter().map(|code| real(graph.tensor(other).format, code));
             Ok(lhs.zip(rhs).map(|(a, b)| quantize(a + b, y_format)).collect())
         }
+        Op::Clip(_) => unreachable!("a valid int8 graph has no Clip"),
         Op::Relu => {
             let positive = |&code: &i8| dequantize(code, x_format).max(0.0);
             Ok(x.iter().map(|code| quantize(positive(code), y_format)).collect())

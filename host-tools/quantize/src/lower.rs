@@ -1,5 +1,5 @@
-//! From the nodes of a float network to the layers an int8 network has: ReLU becomes the saturation
-//! of the layer before it, an average becomes a convolution.
+//! From the nodes of a float network to the layers an int8 network has: ReLU and Clip become the
+//! saturation of the layer before them, an average becomes a convolution.
 
 use thumbnet_graph::{FloatGraph, FloatWeights, Node, Op, TensorId, Window};
 
@@ -16,6 +16,9 @@ pub(crate) enum Kind<'a> {
     Add,
 }
 
+/// No limits.
+pub(crate) const UNLIMITED: [f64; 2] = [f64::NEG_INFINITY, f64::INFINITY];
+
 /// One int8 layer over the tensors of the float graph.
 #[derive(Clone, Debug)]
 pub(crate) struct Layer<'a> {
@@ -25,10 +28,10 @@ pub(crate) struct Layer<'a> {
     pub kind: Kind<'a>,
     /// One tensor, two for an add.
     pub inputs: Vec<TensorId>,
-    /// The tensor it makes; that of the ReLU if one was taken in.
+    /// The tensor it makes; that of the activation function if one was taken in.
     pub output: TensorId,
-    /// Whether negative results become 0.
-    pub relu: bool,
+    /// Between which values results are clamped; infinite for no limit.
+    pub limits: [f64; 2],
 }
 
 impl Layer<'_> {
@@ -40,11 +43,16 @@ impl Layer<'_> {
             Kind::Add => "Add",
         }
     }
+
+    /// Clamps the results, after what clamps them already.
+    fn limit(&mut self, [low, high]: [f64; 2]) {
+        self.limits = self.limits.map(|limit| limit.min(high).max(low));
+    }
 }
 
 /// The layers of a checked graph, in execution order.
 pub(crate) fn lower(graph: &FloatGraph) -> Vec<Layer<'_>> {
-    let readers = count_readers(graph);
+    let readers = Readers::of(graph);
     let mut layers: Vec<Layer> = Vec::with_capacity(graph.nodes.len());
     for node in &graph.nodes {
         match &node.op {
@@ -58,57 +66,96 @@ pub(crate) fn lower(graph: &FloatGraph) -> Vec<Layer<'_>> {
             }
             Op::MaxPool2d(window) => layers.push(layer(node, Kind::MaxPool2d(*window))),
             Op::Add => layers.push(layer(node, Kind::Add)),
-            Op::Relu => {
-                if !take_in_relu(&mut layers, node, &readers) {
-                    let kind = Kind::Sum { window: Window::UNIT, weight: 1.0 };
-                    layers.push(Layer { relu: true, ..layer(node, kind) });
-                }
-            }
+            Op::Relu => clamp(&mut layers, node, [0.0, f64::INFINITY], &readers),
+            Op::Clip(limits) => clamp(&mut layers, node, limits.map(f64::from), &readers),
         }
     }
     layers
 }
 
 fn layer<'a>(node: &'a Node<FloatWeights>, kind: Kind<'a>) -> Layer<'a> {
-    Layer { name: &node.name, kind, inputs: node.inputs.clone(), output: node.output, relu: false }
-}
-
-/// How many nodes read each tensor; the graph's output counts as read.
-fn count_readers(graph: &FloatGraph) -> Vec<usize> {
-    let mut readers = vec![0; graph.tensors.len()];
-    readers[graph.output.0] += 1;
-    for input in graph.nodes.iter().flat_map(|node| &node.inputs) {
-        readers[input.0] += 1;
+    Layer {
+        name: &node.name,
+        kind,
+        inputs: node.inputs.clone(),
+        output: node.output,
+        limits: UNLIMITED,
     }
-    readers
 }
 
-/// Gives the ReLU `node` to the layer that makes its input, or through max pools to the layer
-/// before them (the largest of clamped values is the clamped largest). Not possible where something
-/// else reads the unclamped values.
-fn take_in_relu(layers: &mut [Layer], node: &Node<FloatWeights>, readers: &[usize]) -> bool {
-    let Some(last) = sole_maker(layers, node.inputs[0], readers) else { return false };
+/// Who reads the tensors of a graph.
+struct Readers {
+    /// How many nodes read each tensor; the graph's output counts as read.
+    count: Vec<usize>,
+    /// Whether an add is among them.
+    by_add: Vec<bool>,
+}
+
+impl Readers {
+    fn of(graph: &FloatGraph) -> Self {
+        let mut count = vec![0; graph.tensors.len()];
+        let mut by_add = vec![false; graph.tensors.len()];
+        count[graph.output.0] += 1;
+        for node in &graph.nodes {
+            for input in &node.inputs {
+                count[input.0] += 1;
+                by_add[input.0] |= matches!(node.op, Op::Add);
+            }
+        }
+        Self { count, by_add }
+    }
+}
+
+/// Adds the activation function `node`: to the layer before it where that is possible, or through
+/// max pools to the layer before them (the largest of clamped values is the clamped largest). It is
+/// not where something else reads the unclamped values.
+///
+/// A map with an upper limit has a scale that ends there, one that is added or a sum has a power of
+/// two: what is both gets a layer between the two.
+fn clamp<'a>(
+    layers: &mut Vec<Layer<'a>>,
+    node: &'a Node<FloatWeights>,
+    limits: [f64; 2],
+    readers: &Readers,
+) {
+    let copy = layer(node, Kind::Sum { window: Window::UNIT, weight: 1.0 });
+    let is_bounded = limits[1].is_finite();
+    match before_pools(layers, node.inputs[0], readers) {
+        None => layers.push(Layer { limits, ..copy }),
+        Some([_, clamped]) if is_bounded && matches!(layers[clamped].kind, Kind::Add) => {
+            layers.push(Layer { limits, ..copy });
+        }
+        Some([_, clamped]) if is_bounded && readers.by_add[node.output.0] => {
+            layers[clamped].limit(limits);
+            layers.push(copy);
+        }
+        Some([last, clamped]) => {
+            layers[clamped].limit(limits);
+            layers[last].output = node.output;
+        }
+    }
+}
+
+/// The layer that makes `tensor`, and the one before the max pools that it ends, if nothing else
+/// reads what they make.
+fn before_pools(layers: &[Layer], tensor: TensorId, readers: &Readers) -> Option<[usize; 2]> {
+    let last = sole_maker(layers, tensor, readers)?;
     let mut clamped = last;
     while matches!(layers[clamped].kind, Kind::MaxPool2d(_)) {
-        let Some(before) = sole_maker(layers, layers[clamped].inputs[0], readers) else {
-            return false;
-        };
-        clamped = before;
+        clamped = sole_maker(layers, layers[clamped].inputs[0], readers)?;
     }
-    layers[clamped].relu = true;
-    layers[last].output = node.output;
-    true
+    Some([last, clamped])
 }
 
 /// The layer that makes `tensor`, if exactly one node reads it.
-fn sole_maker(layers: &[Layer], tensor: TensorId, readers: &[usize]) -> Option<usize> {
+fn sole_maker(layers: &[Layer], tensor: TensorId, readers: &Readers) -> Option<usize> {
     let maker = layers.iter().rposition(|layer| layer.output == tensor)?;
-    (readers[tensor.0] == 1).then_some(maker)
+    (readers.count[tensor.0] == 1).then_some(maker)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, lower};
+    use super::{Kind, UNLIMITED, lower};
     use crate::sample::Builder;
     use thumbnet_graph::{Shape, Window};
 
@@ -119,8 +166,23 @@ mod tests {
         let graph = builder.finish();
         let layers = lower(&graph);
         assert_eq!(layers.len(), 2);
-        assert!(layers[0].relu && !layers[1].relu);
+        assert_eq!(layers[0].limits, [0.0, f64::INFINITY]);
+        assert_eq!(layers[1].limits, UNLIMITED);
         assert_eq!(layers[1].output, graph.output);
+    }
+
+    #[test]
+    fn a_clip_between_a_convolution_and_an_add_is_a_layer() {
+        let mut builder = Builder::new(Shape::new(6, 6, 2), 1);
+        let skip = builder.conv2d("c", 2, 1).clip("clip", [0.0, 6.0]).here();
+        builder.conv2d("d", 2, 1).add("add", skip).clip("clip2", [0.0, 6.0]);
+        let graph = builder.finish();
+        let layers = lower(&graph);
+        let names: Vec<&str> = layers.iter().map(|layer| layer.name).collect();
+        assert_eq!(names, ["c", "clip", "d", "add", "clip2"]);
+        let limits: Vec<[f64; 2]> = layers.iter().map(|layer| layer.limits).collect();
+        let clip = [0.0, 6.0];
+        assert_eq!(limits, [clip, UNLIMITED, UNLIMITED, UNLIMITED, clip]);
     }
 
     #[test]
@@ -131,8 +193,8 @@ mod tests {
         let graph = builder.finish();
         let layers = lower(&graph);
         assert_eq!(layers.len(), 3);
-        assert!(!layers[0].relu);
-        assert!(layers[1].relu);
+        assert_eq!(layers[0].limits, UNLIMITED);
+        assert_eq!(layers[1].limits, [0.0, f64::INFINITY]);
         assert!(matches!(layers[1].kind, Kind::Sum { window: Window::UNIT, weight: 1.0 }));
     }
 }

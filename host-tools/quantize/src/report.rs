@@ -54,9 +54,10 @@ pub(crate) fn measure_noise(
                 let format = formats[layer.output.0];
                 let pairs = reals[layer.output.0].iter().zip(&codes[node.output.0]);
                 pairs.fold([0.0, 0.0], |[signal, noise], (&real, &code)| {
-                    // The float tensor is not yet cut where the int8 tensor is on purpose: by a
-                    // ReLU that was moved before a pool, or far below any winning logit.
-                    let real = f64::from(real).max(format.floor) * format.unit;
+                    // The float tensor is not yet cut where the int8 tensor is on purpose: by an
+                    // activation that was moved before a pool, or far below any winning logit.
+                    let [floor, ceiling] = format.limits;
+                    let real = f64::from(real).min(ceiling).max(floor) * format.unit;
                     let error = f64::from(dequantize(code, format.quantization)) - real;
                     [signal + real * real, noise + error * error]
                 })

@@ -56,6 +56,12 @@ impl Builder {
         self
     }
 
+    /// A clip to this range.
+    pub fn clip(&mut self, name: &str, limits: [f32; 2]) -> &mut Self {
+        let (inputs, shape) = (vec![self.here], self.shape());
+        self.push(name, Op::Clip(limits), inputs, shape)
+    }
+
     /// A convolution with any window and groups.
     pub fn window(
         &mut self,

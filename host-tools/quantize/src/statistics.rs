@@ -86,15 +86,17 @@ impl Statistics {
         self.bins.iter_mut().zip(&other.bins).for_each(|(a, b)| *a += b);
     }
 
-    /// The range to cover; values below `floor` (0 behind a ReLU) have become `floor`.
-    pub fn range(&self, calibrate: Calibrate, floor: f64) -> Range {
-        let clamp = |range: Range| Range { low: range.low.max(floor), ..range };
+    /// The range to cover; values beyond `limits` (0 and infinity behind a ReLU) have become these.
+    pub fn range(&self, calibrate: Calibrate, limits: [f64; 2]) -> Range {
+        let [floor, ceiling] = limits;
+        let clamp =
+            |range: Range| Range { low: range.low.max(floor), high: range.high.min(ceiling) };
         let Extent { low, high, .. } = self.extent;
         let whole = clamp(Range { low: f64::from(low), high: f64::from(high) });
         match calibrate {
             Calibrate::MinMax => whole,
             Calibrate::Percentile(fraction) => clamp(self.percentile(fraction)),
-            Calibrate::MeanSquaredError => self.least_error(whole, floor),
+            Calibrate::MeanSquaredError => self.least_error(whole, limits),
         }
     }
 
@@ -126,7 +128,7 @@ impl Statistics {
     }
 
     /// Tries ranges from the whole down to a fifth of it.
-    fn least_error(&self, whole: Range, floor: f64) -> Range {
+    fn least_error(&self, whole: Range, limits: [f64; 2]) -> Range {
         let candidates: Vec<Range> = (0..=80)
             .map(|step| {
                 let part = 1.0 - f64::from(step) / 100.0;
@@ -136,19 +138,20 @@ impl Statistics {
         let errors: Vec<f64> = candidates
             .clone()
             .into_par_iter()
-            .map(|range| self.error(&range.format(), floor))
+            .map(|range| self.error(&range.format(), limits))
             .collect();
         let least = (0..errors.len()).min_by(|&a, &b| errors[a].total_cmp(&errors[b]));
         least.map_or(whole, |index| candidates[index])
     }
 
-    /// Sum of squared errors of quantization in `format`, over the values above `floor`.
-    pub fn error(&self, format: &RealFormat, floor: f64) -> f64 {
+    /// Sum of squared errors of quantization in `format`, over the values above the lower limit.
+    pub fn error(&self, format: &RealFormat, [floor, ceiling]: [f64; 2]) -> f64 {
         let width = self.bin_width();
         let mut sum = 0.0;
         for (bin, &count) in self.bins.iter().enumerate() {
             let value = f64::from(self.extent.low) + width * (bin as f64 + 0.5);
             if count > 0 && value > floor {
+                let value = value.min(ceiling);
                 let code = (value / format.scale).round() + format.zero_point;
                 let error = value - (code.clamp(-128.0, 127.0) - format.zero_point) * format.scale;
                 sum += count as f64 * error * error;
@@ -190,7 +193,7 @@ impl Range {
 mod tests {
     use super::{Extent, Range, Statistics};
 
-    const NO_FLOOR: f64 = f64::NEG_INFINITY;
+    const UNLIMITED: [f64; 2] = crate::lower::UNLIMITED;
     use crate::Calibrate;
 
     fn of(values: &[f32]) -> Statistics {
@@ -209,27 +212,27 @@ mod tests {
     #[test]
     fn min_max_keeps_an_outlier_and_percentile_cuts_it() {
         let statistics = with_outlier();
-        let whole = statistics.range(Calibrate::MinMax, NO_FLOOR);
+        let whole = statistics.range(Calibrate::MinMax, UNLIMITED);
         assert_eq!(whole, Range { low: 0.0, high: 10.0 });
-        let cut = statistics.range(Calibrate::Percentile(0.001), NO_FLOOR);
+        let cut = statistics.range(Calibrate::Percentile(0.001), UNLIMITED);
         assert!(cut.low == 0.0 && (1.0..1.01).contains(&cut.high), "{cut:?}");
     }
 
     #[test]
     fn least_error_stops_where_cutting_costs_more_than_it_gains() {
         // Cutting 10 to 9 costs 1; the finer steps gain a thousand times 1e-4 at most.
-        let range = with_outlier().range(Calibrate::MeanSquaredError, NO_FLOOR);
+        let range = with_outlier().range(Calibrate::MeanSquaredError, UNLIMITED);
         assert!(range.high > 9.0, "{range:?}");
         let mut values = vec![1.0; 100_000];
         values.iter_mut().enumerate().for_each(|(i, value)| *value = i as f32 / 1e5);
         values.push(2.0);
-        let range = of(&values).range(Calibrate::MeanSquaredError, NO_FLOOR);
+        let range = of(&values).range(Calibrate::MeanSquaredError, UNLIMITED);
         assert!((1.0..1.9).contains(&range.high), "{range:?}");
     }
 
     #[test]
     fn relu_drops_what_is_negative() {
-        let range = of(&[-3.0, 1.0]).range(Calibrate::MinMax, 0.0);
+        let range = of(&[-3.0, 1.0]).range(Calibrate::MinMax, [0.0, f64::INFINITY]);
         assert_eq!(range, Range { low: 0.0, high: 1.0 });
         assert_eq!(range.format().zero_point, -128.0);
     }

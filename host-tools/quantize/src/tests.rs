@@ -189,6 +189,27 @@ fn a_relu_behind_a_pool_clamps_before_it() {
 }
 
 #[test]
+fn a_clip_is_the_ends_of_the_codes() {
+    for form in [Form::QLinear, Form::Qdq] {
+        let mut builder = Builder::new(Shape::new(8, 8, 1), 15);
+        builder.conv2d("conv", 6, 3).max_pool2d("pool", 2).clip("relu6", [0.0, 0.75]);
+        let skip = builder.conv2d("conv2", 6, 1).clip("tanh", [-0.5, 0.5]).here();
+        builder.clip("again", [0.0, 0.25]).conv2d("conv3", 6, 1).add("add", skip);
+        builder.dense("logits", 3);
+        let float = builder.finish();
+        let Quantized { graph, layers, .. } = quantized(&float, form);
+        assert!(graph.nodes.iter().all(|node| !matches!(node.op, Op::Clip(_) | Op::Relu)));
+        let Quantization { scale, zero_point } = format(&graph, graph.nodes[0].output);
+        assert_eq!(zero_point, -128);
+        let units = if form == Form::QLinear { 0.75 / 255.0 } else { scale };
+        assert_eq!(scale, units);
+        for layer in layers {
+            assert!(layer.sqnr_db > LEAST_SQNR_DB, "{form:?} {layer:?}");
+        }
+    }
+}
+
+#[test]
 fn outputs_much_smaller_than_products_get_a_larger_scale() {
     let mut builder = Builder::new(Shape::new(4, 4, 1), 9);
     builder.conv2d("conv", 2, 1);

@@ -184,6 +184,22 @@ fn channels_last_models_are_read_in_memory_order() {
 }
 
 #[test]
+fn relu6_is_a_clip_with_room_on_both_sides_of_0() {
+    let clipped = |low: f32, high: f32| {
+        let mut model = Model::new(&[1, 1, 2, 2]);
+        model.constant("low", &[], &[low]).constant("high", &[], &[high]);
+        model.node("Clip", &["low", "high"], vec![]);
+        model
+    };
+    assert_eq!(clipped(0.0, 6.0).graph().nodes[0].op, Op::Clip([0.0, 6.0]));
+    assert_eq!(clipped(-1.0, 1.0).graph().nodes[0].op, Op::Clip([-1.0, 1.0]));
+    assert_eq!(clipped(0.0, f32::INFINITY).graph().nodes[0].op, Op::Relu);
+    for (low, high) in [(0.5, 6.0), (-6.0, 0.0), (6.0, 0.0)] {
+        assert!(clipped(low, high).refusal().contains("it clips to"));
+    }
+}
+
+#[test]
 fn a_constant_on_the_left_is_subtracted_from() {
     let mut model = Model::new(&[1, 1, 2, 2]);
     model.constant("one", &[1, 1, 1], &[1.0]);

@@ -52,6 +52,7 @@ fn node_codes(graph: &Int8Graph, node: &Node<Int8Weights>, codes: &[Vec<i8>]) ->
             let sum = |at| real(x, at) + real(y, at);
             (0..output.shape.len()).map(|at| quantize(sum(at), output.format)).collect()
         }
+        Op::Clip(_) => unreachable!("a valid int8 graph has no Clip"),
         Op::Relu => x.codes.iter().map(|&code| code.max(x.format.zero_point)).collect(),
     }
 }

@@ -64,6 +64,7 @@ fn node_output(graph: &Int8Graph, node: &Node<Int8Weights>, maps: &[Vec<i8>]) ->
                 .filter_map(|(row, column)| input.at(row, column, c))
                 .max()
                 .unwrap_or(i8::MIN),
+            Op::Clip(_) => panic!("a valid int8 graph has no Clip"),
             Op::Relu => {
                 let steps = input.steps(y as i64, x as i64, c).max(0);
                 scaled(steps, input.format.scale, 1.0, format)

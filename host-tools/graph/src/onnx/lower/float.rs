@@ -137,15 +137,16 @@ impl Precision for FloatWeights {
         if limits == Clamp::NONE.limits {
             return Ok(map(operand.tensor, operand.view));
         }
-        if limits != Clamp::RELU {
+        if !(limits[0] <= 0.0 && limits[1] > 0.0) {
             return Err(lowering.refuse(
                 node,
                 format!("it clips to [{}, {}]", limits[0], limits[1]),
-                "use Relu as activation function",
+                "clip to a range that begins at 0 or below and ends above 0",
             ));
         }
+        let op = if limits == Clamp::RELU { Op::Relu } else { Op::Clip(limits) };
         let (shape, view) = lowering.as_anything(node, &operand)?;
-        lowering.emit(node, Op::Relu, vec![(operand, shape)], Some(view))
+        lowering.emit(node, op, vec![(operand, shape)], Some(view))
     }
 
     fn add_constant(

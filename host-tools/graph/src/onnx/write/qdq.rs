@@ -14,6 +14,7 @@ pub(crate) fn node(builder: &mut Builder<'_>, node: &Node<Int8Weights>) {
         Op::AveragePool2d(window) => float(builder, node, "AveragePool", window_attributes(window)),
         Op::Add => float(builder, node, "Add", Vec::new()),
         Op::Relu => float(builder, node, "Relu", Vec::new()),
+        Op::Clip(_) => unreachable!("a valid int8 graph has no Clip"),
     }
 }
 
