@@ -12,7 +12,7 @@ compile_error!(
 
 extern crate alloc;
 
-#[path = "../../../kernels/tests/packed/cases.rs"]
+#[path = "../../../kernels/tests/packed/cases/mod.rs"]
 mod cases;
 mod costs;
 #[path = "../../../kernels/tests/packed/extremes.rs"]

@@ -14,8 +14,8 @@ extern crate alloc;
 
 mod by_embedded_nn;
 mod by_microflow;
-#[allow(dead_code, reason = "the tests of the kernels use all of it")]
-#[path = "../../../kernels/tests/packed/cases.rs"]
+#[allow(dead_code, unused_imports, reason = "the tests of the kernels use all of it")]
+#[path = "../../../kernels/tests/packed/cases/mod.rs"]
 mod cases;
 mod ours;
 mod table;

@@ -1,0 +1,22 @@
+//! Packed layers and the plain layers that they must equal. Shared with the tests on the emulated target,
+//! so it needs alloc only.
+
+mod convolution;
+mod dense;
+mod depthwise;
+mod pools;
+mod random;
+
+use alloc::vec::Vec;
+use core::cell::Cell;
+
+pub use convolution::{Convolution, Kind};
+pub use dense::FullyConnected;
+pub use depthwise::Depthwise;
+pub use pools::pools;
+pub use random::Random;
+
+/// A map that holds `codes`.
+pub fn cells(codes: &[i8]) -> Vec<Cell<i8>> {
+    codes.iter().copied().map(Cell::new).collect()
+}
