@@ -16,7 +16,7 @@ use thumbnet_compile::{Board, Optimize};
 use thumbnet_simulate::qemu;
 
 /// What the inference may use beside the arena, `main` and start-up code included.
-const MOST_STACK_BYTES: u64 = 1_280;
+const MOST_STACK_BYTES: u64 = 1 << 10;
 /// What the smallest firmware of the seed CNN may have beside its weights.
 const MOST_CODE_BYTES: u64 = 16_000;
 

@@ -62,15 +62,21 @@ fn convolve<R: Requantize>(
     let frame = Frame::of(layer, pooled);
     // The lane of a last odd tap meets a weight of 0, whatever it holds.
     let Shape { w, c, .. } = layer.output;
-    let pixels_at_once = if pooled { 1 } else { 4 };
-    let mut sums = [[0; CHANNELS]; 4];
-    for (y, row) in output.chunks_exact((w * c).max(1)).enumerate() {
-        for (x, pixels) in row.chunks((pixels_at_once * c).max(1)).enumerate() {
-            frame.fill(layer, input, [y, x], below, patch);
-            if pooled {
-                let [largest, ..] = &mut sums;
-                largest_positions(layer, tile, patch, largest, pixels);
-            } else {
+    let rows = output.chunks_exact((w * c).max(1)).enumerate();
+    // Each with its own sums on the stack: those of a pool are a quarter.
+    if pooled {
+        let mut largest = [0; CHANNELS];
+        for (y, row) in rows {
+            for (x, pixel) in row.chunks_exact(c.max(1)).enumerate() {
+                frame.fill(layer, input, [y, x], below, patch);
+                largest_positions(layer, tile, patch, &mut largest, pixel);
+            }
+        }
+    } else {
+        let mut sums = [[0; CHANNELS]; 4];
+        for (y, row) in rows {
+            for (x, pixels) in row.chunks((4 * c).max(1)).enumerate() {
+                frame.fill(layer, input, [y, x], below, patch);
                 all_positions(layer, tile, patch, &mut sums, pixels);
             }
         }

@@ -15,7 +15,7 @@ const WIDTH: i32 = 960;
 const TITLE: i32 = 56;
 const ROW: i32 = 34;
 const BAR: i32 = 20;
-const FONT: i32 = 13;
+const FONT: i32 = 15;
 /// Where bars begin and the longest ends; names lie to the left, counts to the right.
 const BARS: [i32; 2] = [270, 700];
 
@@ -40,7 +40,7 @@ fn draw(title: &str, report: &Report) -> Result<String, Box<dyn std::error::Erro
         let area = backend.into_drawing_area();
         area.fill(&RGBColor(0xff, 0xff, 0xff))?;
         let total = thousands(report.total.instructions);
-        let heading = text(18, &INK, HPos::Left);
+        let heading = text(22, &INK, HPos::Left);
         area.draw(&Text::new(format!("{title}: {total} instructions"), (16, 28), heading))?;
         let most = report.layers.iter().map(|layer| layer.instructions).max().unwrap_or(0);
         for (index, layer) in report.layers.iter().enumerate() {
