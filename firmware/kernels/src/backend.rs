@@ -4,7 +4,10 @@ use crate::armv7em;
 use crate::map::Map;
 use crate::packed::{self, PackedConv2d, PackedDense};
 use crate::portable;
-use crate::portable::{Add, AddFloat, AveragePool2d, Conv2d, Dense, DepthwiseConv2d, MaxPool2d};
+use crate::portable::{
+    Add, AddFloat, AveragePool2d, AveragePoolFloat, Combine, Concat, Conv2d, Dense,
+    DepthwiseConv2d, Lookup, MaxPool2d, Pad, Rearrange,
+};
 use crate::requantize::Requantize;
 use crate::scalar;
 
@@ -119,6 +122,36 @@ pub trait Backend {
     /// Residual add of two maps with any scales. See [`portable::add_float()`].
     fn add_float(layer: &AddFloat, lhs: &Map, rhs: &Map, output: &Map) {
         portable::add_float(layer, lhs, rhs, output);
+    }
+
+    /// Average pool in f32. See [`portable::average_pool_float()`].
+    fn average_pool_float(layer: &AveragePoolFloat, input: &Map, output: &Map) {
+        portable::average_pool_float(layer, input, output);
+    }
+
+    /// Element-wise operation on two maps. See [`portable::combine()`].
+    fn combine(layer: &Combine, lhs: &Map, rhs: &Map, output: &Map) {
+        portable::combine(layer, lhs, rhs, output);
+    }
+
+    /// Element-wise function of one map. See [`portable::lookup()`].
+    fn lookup(layer: &Lookup<'_>, input: &Map, output: &Map) {
+        portable::lookup(layer, input, output);
+    }
+
+    /// Concatenation. See [`portable::concat()`].
+    fn concat(layer: &Concat<'_>, inputs: &[&Map], output: &Map) {
+        portable::concat(layer, inputs, output);
+    }
+
+    /// Copy in another order. See [`portable::rearrange()`].
+    fn rearrange(layer: &Rearrange, input: &Map, output: &Map) {
+        portable::rearrange(layer, input, output);
+    }
+
+    /// Border of one value. See [`portable::pad()`].
+    fn pad(layer: &Pad, input: &Map, output: &Map) {
+        portable::pad(layer, input, output);
     }
 }
 

@@ -52,6 +52,16 @@ pub struct Padding {
 impl Padding {
     /// No padding ("valid").
     pub const NONE: Self = Self { top: 0, left: 0, bottom: 0, right: 0 };
+
+    /// The shape of a map with this padding, or `None` if a side overflows.
+    pub const fn around(&self, map: Shape) -> Option<Shape> {
+        let Some(h) = map.h.checked_add(self.top) else { return None };
+        let Some(w) = map.w.checked_add(self.left) else { return None };
+        match (h.checked_add(self.bottom), w.checked_add(self.right)) {
+            (Some(h), Some(w)) => Some(Shape::new(h, w, map.c)),
+            _ => None,
+        }
+    }
 }
 
 /// A sliding window: of a convolution or of a pool.

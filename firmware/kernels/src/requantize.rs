@@ -320,6 +320,31 @@ impl Requantize for Mixed<'_> {
     }
 }
 
+/// From a real number of steps to a code: `clamp(rne(steps + addend) + offset, min, max)`.
+///
+/// QuantizeLinear adds the zero point after it rounds, as `offset`; some of onnxruntime's quantized operators
+/// add it before, as `addend`, and then ties fall elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rounding {
+    /// Added, in f32, before it is rounded.
+    pub addend: f32,
+    /// Added afterwards: -128 to 127.
+    pub offset: i16,
+    /// Smallest output; -128 unless an activation function clamps above it.
+    pub min: i8,
+    /// Largest output; 127 unless an activation function clamps below it.
+    pub max: i8,
+}
+
+impl Rounding {
+    /// The code of `steps`; NaN gives some code within the bounds.
+    #[inline(always)]
+    pub fn code(&self, steps: f32) -> i8 {
+        let rounded = round_half_even(steps + self.addend).wrapping_add(i32::from(self.offset));
+        rounded.min(i32::from(self.max)).max(i32::from(self.min)) as i8
+    }
+}
+
 /// `saturate8((acc * multiplier + (zero_point << 32) + 2^31) >> 32)`: rounds half up.
 #[inline(always)]
 pub const fn fixed_point(acc: i32, multiplier: i32, zero_point: i8) -> i8 {

@@ -1,7 +1,7 @@
 //! What one step of a program calls: a kernel with its constants.
 
 use thumbnet_graph::{Shape, Window};
-use thumbnet_kernels::portable::{Add, AddFloat};
+use thumbnet_kernels::portable::{Add, AddFloat, AveragePoolFloat, Combine, Pad, Rearrange};
 
 /// A kernel and its constants; fields as in the descriptor of the same name in `thumbnet_kernels`.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,6 +99,24 @@ pub enum Call {
     Add(Add),
     /// Residual add of any scales.
     AddFloat(AddFloat),
+    /// Average pool in f32.
+    AveragePoolFloat(AveragePoolFloat),
+    /// Element-wise operation on two maps.
+    Combine(Combine),
+    /// Element-wise function of one map.
+    Lookup {
+        /// `[256]` or `[c, 256]`.
+        tables: Vec<i8>,
+    },
+    /// Concatenation.
+    Concat {
+        /// Bytes of each input that follow each other.
+        lengths: Vec<usize>,
+    },
+    /// Copy in another order.
+    Rearrange(Rearrange),
+    /// Border of one value.
+    Pad(Pad),
 }
 
 impl Call {
@@ -114,15 +132,22 @@ impl Call {
             Self::AveragePool2d { .. } => "average_pool2d",
             Self::Add(_) => "add",
             Self::AddFloat(_) => "add_float",
+            Self::AveragePoolFloat(_) => "average_pool_float",
+            Self::Combine(_) => "combine",
+            Self::Lookup { .. } => "lookup",
+            Self::Concat { .. } => "concat",
+            Self::Rearrange(_) => "rearrange",
+            Self::Pad(_) => "pad",
         }
     }
 
-    /// Its int8 weights; empty if it has none, or packed ones.
+    /// Its int8 weights or tables; empty if it has none, or packed ones.
     pub fn weights(&self) -> &[i8] {
         match self {
             Self::Conv2d { weights, .. }
             | Self::DepthwiseConv2d { weights, .. }
-            | Self::Dense { weights, .. } => weights,
+            | Self::Dense { weights, .. }
+            | Self::Lookup { tables: weights } => weights,
             _ => &[],
         }
     }
@@ -143,14 +168,12 @@ impl Call {
             | Self::DepthwiseConv2d { bias, .. }
             | Self::Dense { bias, .. }
             | Self::PackedDense { bias, .. } => bias,
-            Self::MaxPool2d { .. }
-            | Self::AveragePool2d { .. }
-            | Self::Add(_)
-            | Self::AddFloat(_) => &[],
+            _ => &[],
         }
     }
 
-    /// Its requantization; `None` where codes pass through, and for adds, which have scales of their own.
+    /// Its requantization; `None` where codes pass through, and for kernels that have scales of
+    /// their own.
     pub fn requantize(&self) -> Option<&Requantize> {
         match self {
             Self::Conv2d { requantize, .. }
@@ -159,7 +182,7 @@ impl Call {
             | Self::Dense { requantize, .. }
             | Self::PackedDense { requantize, .. }
             | Self::AveragePool2d { requantize, .. } => Some(requantize),
-            Self::MaxPool2d { .. } | Self::Add(_) | Self::AddFloat(_) => None,
+            _ => None,
         }
     }
 

@@ -5,15 +5,15 @@
 //! requantizes to the largest output. The map between the two never exists in memory.
 
 use crate::lower::{self, Kernel};
-use thumbnet_graph::{Int8Graph, Op, Padding, Window};
+use thumbnet_graph::{CodesOp, Int8Graph, Op, Padding, Window};
 
 /// Nodes that become one step: a head, and what is fused behind it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Group {
     /// Index of the node that computes.
     pub head: usize,
-    /// Whether a ReLU clamps its result.
-    pub clamp: bool,
+    /// Smallest and largest code: activation functions clamp its result.
+    pub limits: [i8; 2],
     /// A max pool over its result, or [`Window::UNIT`].
     pub pool: Window,
     /// Index of the node whose output the group makes.
@@ -31,8 +31,13 @@ pub(crate) fn group(graph: &Int8Graph, fuse: bool) -> Vec<Group> {
         if taken[head] {
             continue;
         }
-        let mut group =
-            Group { head, clamp: false, pool: Window::UNIT, tail: head, nodes: vec![head] };
+        let mut group = Group {
+            head,
+            limits: [i8::MIN, i8::MAX],
+            pool: Window::UNIT,
+            tail: head,
+            nodes: vec![head],
+        };
         while fuse && let Some(next) = fusible(graph, &consumers, &group) {
             taken[next] = true;
             extend(graph, &mut group, next);
@@ -63,11 +68,11 @@ fn fusible(graph: &Int8Graph, consumers: &[Vec<usize>], group: &Group) -> Option
         return None;
     }
     let joins = match &node.op {
-        Op::Relu => takes_clamp(&graph.nodes[group.head].op),
+        Op::Relu | Op::Codes(CodesOp::Clip(_)) => takes_clamp(&graph.nodes[group.head].op),
         Op::MaxPool2d(window) => {
             group.pool == Window::UNIT && separate(window) && takes_pool(graph, group.head)
         }
-        Op::Conv2d(_) | Op::AveragePool2d(_) | Op::Add | Op::Clip(_) => false,
+        Op::Conv2d(_) | Op::AveragePool2d(_) | Op::Add | Op::Clip(_) | Op::Codes(_) => false,
     };
     joins.then_some(next)
 }
@@ -75,7 +80,13 @@ fn fusible(graph: &Int8Graph, consumers: &[Vec<usize>], group: &Group) -> Option
 fn extend(graph: &Int8Graph, group: &mut Group, next: usize) {
     match &graph.nodes[next].op {
         Op::MaxPool2d(window) => group.pool = *window,
-        _ => group.clamp = true,
+        Op::Codes(CodesOp::Clip([min, max])) => {
+            group.limits = group.limits.map(|limit| limit.max(*min).min(*max));
+        }
+        _ => {
+            let zero_point = graph.tensor(graph.nodes[next].output).format.zero_point;
+            group.limits = group.limits.map(|limit| limit.max(zero_point));
+        }
     }
     group.tail = next;
     group.nodes.push(next);
@@ -83,7 +94,13 @@ fn extend(graph: &Int8Graph, group: &mut Group, next: usize) {
 
 /// Whether the kernel of `op` clamps its output.
 fn takes_clamp<W>(op: &Op<W>) -> bool {
-    !matches!(op, Op::MaxPool2d(_))
+    match op {
+        Op::Codes(op) => {
+            matches!(op, CodesOp::Mean(_) | CodesOp::Combine(_) | CodesOp::Lookup(_))
+        }
+        Op::MaxPool2d(_) | Op::Clip(_) => false,
+        Op::Conv2d(_) | Op::AveragePool2d(_) | Op::Add | Op::Relu => true,
+    }
 }
 
 /// Whether the kernel of node `head` can pool its output.

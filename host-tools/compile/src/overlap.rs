@@ -34,7 +34,15 @@ impl Call {
             }
             // Each output needs all inputs.
             Self::Dense { .. } | Self::PackedDense { .. } => return None,
-            Self::Add(_) | Self::AddFloat(_) => return Some(Overlap::ELEMENTWISE),
+            Self::Add(_) | Self::AddFloat(_) | Self::Lookup { .. } => {
+                return Some(Overlap::ELEMENTWISE);
+            }
+            // Other places are read after these were written; a pixel combined with all is read again.
+            Self::AveragePoolFloat(_)
+            | Self::Combine(_)
+            | Self::Concat { .. }
+            | Self::Rearrange(_)
+            | Self::Pad(_) => return None,
         };
         order.overlap(*input, output, windows)
     }

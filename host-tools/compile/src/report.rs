@@ -8,6 +8,7 @@ use crate::program::{Program, Step};
 use serde::Serialize;
 use std::fmt;
 use thumbnet_graph::{Shape, Window};
+use thumbnet_kernels::portable::{Function, Rule};
 
 /// What a program costs. [`fmt::Display`] gives a table of plain ASCII, one line a layer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -49,7 +50,7 @@ pub struct LayerRow {
     pub kernel: &'static str,
     /// Why it is this one; printable ASCII.
     pub why: String,
-    /// `fixed`, `float`, `shift` (an add of powers of two) or `none` (codes pass through).
+    /// `fixed`, `float`, `shift` (an add of powers of two), `table` or `none` (codes pass through).
     pub requantization: &'static str,
 }
 
@@ -88,7 +89,8 @@ impl LayerRow {
             requantization: match &step.call {
                 Call::MaxPool2d { .. } => "none",
                 Call::Add(_) => "shift",
-                Call::AddFloat(_) => "float",
+                Call::AddFloat(_) | Call::AveragePoolFloat(_) | Call::Combine(_) => "float",
+                Call::Lookup { .. } => "table",
                 call => call.requantize().map_or("none", |requantize| requantize.factors.form()),
             },
         }
@@ -109,6 +111,18 @@ fn describe(call: &Call) -> String {
         Call::AveragePool2d { window, .. } if *window == Window::UNIT => "Relu".into(),
         Call::AveragePool2d { window, .. } => format!("AveragePool {}", size(window)),
         Call::Add(_) | Call::AddFloat(_) => "Add".into(),
+        Call::AveragePoolFloat(pool) => format!("AveragePool {}", size(&pool.window)),
+        Call::Combine(combine) => match combine.rule {
+            Rule::FusedSum { .. } | Rule::Real { function: Function::Add, .. } => "Add".into(),
+            Rule::Real { function: Function::Subtract, .. } => "Sub".into(),
+            Rule::ScaledProduct { .. } | Rule::Real { function: Function::Multiply, .. } => {
+                "Mul".into()
+            }
+        },
+        Call::Lookup { .. } => "function".into(),
+        Call::Concat { lengths } => format!("Concat of {}", lengths.len()),
+        Call::Rearrange(_) => "rearrange".into(),
+        Call::Pad(_) => "Pad".into(),
     }
 }
 

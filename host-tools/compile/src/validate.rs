@@ -2,7 +2,7 @@
 //! network for a microcontroller, so that no later computation of sizes can overflow.
 
 use crate::error::CompileError;
-use thumbnet_graph::{Int8Graph, Op};
+use thumbnet_graph::{CodesOp, Int8Graph, Op};
 
 /// Bytes of the largest map, and rows or columns of the largest padding: a thousand times what any
 /// microcontroller has.
@@ -29,7 +29,8 @@ pub(crate) fn validate(graph: &Int8Graph) -> Result<(), CompileError> {
         let largest = match &node.op {
             Op::Conv2d(conv) => largest_padding(&conv.window),
             Op::MaxPool2d(window) | Op::AveragePool2d(window) => largest_padding(window),
-            Op::Add | Op::Relu | Op::Clip(_) => 0,
+            Op::Codes(CodesOp::Mean(mean)) => largest_padding(&mean.window),
+            Op::Codes(_) | Op::Add | Op::Relu | Op::Clip(_) => 0,
         };
         if largest > MAX_MAP_BYTES {
             return too_large(format!("the padding of node '{}'", node.name), largest);

@@ -56,7 +56,7 @@ pub struct Node<W> {
     pub name: String,
     /// What it computes.
     pub op: Op<W>,
-    /// One tensor, two for [`Op::Add`].
+    /// One tensor; two for [`Op::Add`], several where maps are joined.
     pub inputs: Vec<TensorId>,
     /// The tensor it makes.
     pub output: TensorId,

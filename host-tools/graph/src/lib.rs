@@ -5,6 +5,7 @@
 //! trainer or a float ONNX file gives, and [`Int8Graph`], what runs on a device.
 #![forbid(unsafe_code)]
 
+mod codes_op;
 mod graph;
 pub mod onnx;
 mod op;
@@ -16,6 +17,7 @@ pub mod staircase;
 pub mod testing;
 mod validate;
 
+pub use codes_op::{Axis, CodesOp, Combine, Mean, MeanArithmetic, ZeroPoint};
 pub use graph::{
     Fit, FloatGraph, Graph, Int8Graph, Metadata, Node, Preprocessing, Quantization, Tensor,
     TensorId,

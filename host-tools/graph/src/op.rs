@@ -1,5 +1,6 @@
 //! The operations a network can have.
 
+use crate::codes_op::CodesOp;
 use thumbnet_kernels::geometry::Window;
 
 /// An operation over `[h, w, c]` maps, with weights `W`.
@@ -19,6 +20,8 @@ pub enum Op<W> {
     /// `min(max(x, low), high)` with `low <= 0 < high`. A [`crate::FloatGraph`] alone has it:
     /// quantization makes it the ends of the codes.
     Clip([f32; 2]),
+    /// What an [`crate::Int8Graph`] alone may have; a [`crate::FloatGraph`] with it is not valid.
+    Codes(CodesOp),
 }
 
 /// A convolution's window and constants.
@@ -63,6 +66,7 @@ impl<W> Op<W> {
             Self::Add => "Add",
             Self::Relu => "Relu",
             Self::Clip(_) => "Clip",
+            Self::Codes(op) => op.name(),
         }
     }
 }

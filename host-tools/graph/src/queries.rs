@@ -33,7 +33,12 @@ impl<W: Weights, F> Graph<W, F> {
                     .saturating_mul(output.w as u64)
                     .saturating_mul(conv.weights.count() as u64)
             }
-            Op::MaxPool2d(_) | Op::AveragePool2d(_) | Op::Add | Op::Relu | Op::Clip(_) => 0,
+            Op::MaxPool2d(_)
+            | Op::AveragePool2d(_)
+            | Op::Add
+            | Op::Relu
+            | Op::Clip(_)
+            | Op::Codes(_) => 0,
         }
     }
 

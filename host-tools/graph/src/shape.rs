@@ -19,6 +19,7 @@ impl<W: Weights> Op<W> {
             (Self::Clip(limits), &[_]) => {
                 Err(format!("it clips to {limits:?}, which must begin at 0 or below and end above"))
             }
+            (Self::Codes(op), inputs) => op.output_shape(inputs),
             (Self::Add, &[lhs, rhs]) if lhs == rhs => Ok(lhs),
             (Self::Add, &[lhs, rhs]) => {
                 Err(format!("it adds maps of two shapes, {} and {}", show(lhs), show(rhs)))
@@ -80,7 +81,7 @@ fn average_pool2d(window: &Window, input: Shape) -> Result<Shape, String> {
     Ok(Shape::new(rows, columns, input.c))
 }
 
-fn positions(window: &Window, input: Shape) -> Result<[usize; 2], String> {
+pub(crate) fn positions(window: &Window, input: Shape) -> Result<[usize; 2], String> {
     window.positions(input.h, input.w).ok_or_else(|| {
         format!(
             "its {} x {} window does not fit on a {} x {} map",

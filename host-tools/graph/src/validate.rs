@@ -110,7 +110,15 @@ impl FloatGraph {
     /// # Errors
     /// Names the first node or tensor that breaks a rule.
     pub fn validate(&self) -> Result<(), GraphError> {
-        structure(self)
+        structure(self)?;
+        match self.nodes.iter().find(|node| matches!(node.op, Op::Codes(_))) {
+            None => Ok(()),
+            Some(node) => Err(GraphError::Operation {
+                node: node.name.clone(),
+                op: node.op.name(),
+                reason: "it works on codes, of which a float graph has none".to_owned(),
+            }),
+        }
     }
 }
 
@@ -214,10 +222,17 @@ fn numbers(graph: &Int8Graph, node: &Node<Int8Weights>) -> Result<(), GraphError
             }
             Ok(())
         }
+        Op::Codes(op) if op.copies_codes() => {
+            let output = graph.tensor(node.output).format;
+            if node.inputs.iter().all(|&id| graph.tensor(id).format == output) {
+                return Ok(());
+            }
+            Err(GraphError::FormatChanged { node: node.name.clone(), op: node.op.name() })
+        }
         Op::MaxPool2d(_) | Op::Relu if graph.tensor(node.output).format != input => {
             Err(GraphError::FormatChanged { node: node.name.clone(), op: node.op.name() })
         }
-        Op::MaxPool2d(_) | Op::Relu | Op::AveragePool2d(_) | Op::Add => Ok(()),
+        Op::MaxPool2d(_) | Op::Relu | Op::AveragePool2d(_) | Op::Add | Op::Codes(_) => Ok(()),
         Op::Clip(_) => Err(GraphError::Operation {
             node: node.name.clone(),
             op: node.op.name(),

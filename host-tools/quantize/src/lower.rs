@@ -68,6 +68,7 @@ pub(crate) fn lower(graph: &FloatGraph) -> Vec<Layer<'_>> {
             Op::Add => layers.push(layer(node, Kind::Add)),
             Op::Relu => clamp(&mut layers, node, [0.0, f64::INFINITY], &readers),
             Op::Clip(limits) => clamp(&mut layers, node, limits.map(f64::from), &readers),
+            Op::Codes(_) => unreachable!("a valid float graph has none of these"),
         }
     }
     layers

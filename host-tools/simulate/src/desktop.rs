@@ -6,7 +6,9 @@ use std::marker::PhantomData;
 use thumbnet_compile::{Call, Factors, PackedLayout, Program, Region, Requantize, Step};
 use thumbnet_kernels::map::{Map, Maps};
 use thumbnet_kernels::packed::{PackedConv2d, PackedDense};
-use thumbnet_kernels::portable::{AveragePool2d, Conv2d, Dense, DepthwiseConv2d, MaxPool2d};
+use thumbnet_kernels::portable::{
+    AveragePool2d, Concat, Conv2d, Dense, DepthwiseConv2d, Lookup, MaxPool2d,
+};
 use thumbnet_kernels::requantize::{FixedPoint, Float, Mixed};
 use thumbnet_kernels::{Backend, Native, requantize};
 
@@ -59,6 +61,10 @@ fn execute<B: Backend>(step: &Step, arena: &mut [i8]) {
         map
     };
     let output = map(step.output);
+    if let Call::Concat { lengths } = &step.call {
+        let inputs: Vec<&Map> = step.inputs.iter().map(|input| map(*input)).collect();
+        return B::concat(&Concat { lengths }, &inputs, output);
+    }
     match *step.inputs.as_slice() {
         [input] => match step.call.requantize() {
             Some(requantize) => match &requantize.factors {
@@ -81,7 +87,7 @@ fn execute<B: Backend>(step: &Step, arena: &mut [i8]) {
             None => passed::<B>(step, map(input), output),
         },
         [lhs, rhs] => added::<B>(step, map(lhs), map(rhs), output),
-        _ => unreachable!("the compiler makes steps of one or two inputs"),
+        _ => unreachable!("the compiler makes other steps of one or two inputs"),
     }
 }
 
@@ -159,9 +165,7 @@ fn scaled<B: Backend, R: requantize::Requantize>(
             let layer = AveragePool2d { input, output, window, input_zero_point, bias, requantize };
             B::average_pool2d(&layer, input_map, output_map);
         }
-        Call::MaxPool2d { .. } | Call::Add(_) | Call::AddFloat(_) => {
-            unreachable!("it does not requantize")
-        }
+        _ => unreachable!("it does not requantize"),
     }
 }
 
@@ -170,17 +174,24 @@ fn added<B: Backend>(step: &Step, lhs: &Map, rhs: &Map, output: &Map) {
     match &step.call {
         Call::Add(add) => B::add(add, lhs, rhs, output),
         Call::AddFloat(add) => B::add_float(add, lhs, rhs, output),
-        _ => unreachable!("only an add has two inputs"),
+        Call::Combine(combine) => B::combine(combine, lhs, rhs, output),
+        _ => unreachable!("no other kernel has two inputs"),
     }
 }
 
-/// A kernel that passes codes through.
+/// A kernel of one map that has scales of its own, or passes codes through.
 fn passed<B: Backend>(step: &Step, input_map: &Map, output_map: &Map) {
-    let Call::MaxPool2d { input, window } = &step.call else {
-        unreachable!("all other kernels of one input requantize")
-    };
-    let layer = MaxPool2d { input: *input, output: step.output_shape, window: *window };
-    B::max_pool2d(&layer, input_map, output_map);
+    match &step.call {
+        Call::MaxPool2d { input, window } => {
+            let layer = MaxPool2d { input: *input, output: step.output_shape, window: *window };
+            B::max_pool2d(&layer, input_map, output_map);
+        }
+        Call::AveragePoolFloat(pool) => B::average_pool_float(pool, input_map, output_map),
+        Call::Lookup { tables } => B::lookup(&Lookup { tables }, input_map, output_map),
+        Call::Rearrange(copy) => B::rearrange(copy, input_map, output_map),
+        Call::Pad(pad) => B::pad(pad, input_map, output_map),
+        _ => unreachable!("all other kernels of one input requantize"),
+    }
 }
 
 fn fixed<'a>(requantize: &Requantize, multipliers: &'a [i32]) -> FixedPoint<'a> {

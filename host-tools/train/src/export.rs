@@ -106,7 +106,7 @@ impl Builder {
                 let [h, w] = window.positions(from.h, from.w).expect("the plan checked the window");
                 Shape::new(h, w, channels)
             }
-            Op::Add | Op::Relu | Op::Clip(_) => from,
+            Op::Add | Op::Relu | Op::Clip(_) | Op::Codes(_) => from,
         };
         let output = self.graph.add_tensor(Tensor { name: name.to_owned(), shape, format: () });
         let inputs = vec![self.tip];

@@ -28,7 +28,7 @@ fn run(graph: &FloatGraph, input: Vec<f32>) -> Vec<f32> {
                 taps.iter().map(|&(_, at)| x[at + c]).sum::<f32>() / taps.len() as f32
             }),
             Op::Relu => x.iter().map(|value| value.max(0.0)).collect(),
-            Op::Add | Op::Clip(_) => panic!("no such layer"),
+            Op::Add | Op::Clip(_) | Op::Codes(_) => panic!("no such layer"),
         };
     }
     maps.swap_remove(graph.output.0)

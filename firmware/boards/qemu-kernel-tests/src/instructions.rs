@@ -2,7 +2,7 @@
 
 use crate::cases::Random;
 use thumbnet_kernels::intrin::{
-    max8, model, smlad, smmlar, ssat8, sxtab16, sxtab16_ror8, sxtb16, sxtb16_ror8,
+    fma, max8, model, smlad, smmlar, ssat8, sxtab16, sxtab16_ror8, sxtb16, sxtb16_ror8,
 };
 use thumbnet_kernels::map::map;
 use thumbnet_kernels::requantize::{Float, Requantize, float};
@@ -46,6 +46,23 @@ fn check(a: u32, b: u32, c: u32) {
     assert_eq!(smmlar(a, b, c), model::smmlar(a, b, c));
     assert_eq!(ssat8(a), model::ssat8(a));
     assert_eq!(ssat8(a >> 20), model::ssat8(a >> 20));
+}
+
+/// The fused multiply-add of the FPU against its model; panics on the first difference.
+pub fn fma_matches_its_model() {
+    let mut random = Random::new(3);
+    for round in 0..20_000 {
+        let mut next = || {
+            let bits = random.next();
+            // Numbers near 1, so that sums cancel; then of every size.
+            let near = (bits & 0x807f_ffff) | 0x3f80_0000;
+            f32::from_bits(if round % 2 == 0 { near } else { bits })
+        };
+        let (a, b, c) = (next(), next(), next());
+        let (made, expected) = (fma(a, b, c), model::fma(a, b, c));
+        let equal = made.to_bits() == expected.to_bits() || (made.is_nan() && expected.is_nan());
+        assert!(equal, "{a:?} * {b:?} + {c:?}: {made:?}, not {expected:?}");
+    }
 }
 
 /// Requantization on the FPU against its plain form; panics on the first difference.

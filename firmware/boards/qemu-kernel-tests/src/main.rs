@@ -47,6 +47,7 @@ fn main() -> ! {
 
     instructions::match_their_models();
     instructions::fpu_matches_its_model();
+    instructions::fma_matches_its_model();
     hprintln!("instructions match their models");
     for kind in Kind::ALL {
         for seed in 0..150 {

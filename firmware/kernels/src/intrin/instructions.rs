@@ -1,6 +1,6 @@
 //! One instruction a function.
 
-#[cfg(not(native_dsp))]
+#[cfg(any(not(native_dsp), not(native_fpu)))]
 use super::model;
 #[cfg(native_dsp)]
 use core::arch::asm;
@@ -143,4 +143,31 @@ pub fn sxtab16_ror8(acc: u32, word: u32) -> u32 {
         }
         sums
     }
+}
+
+/// `a * b + c`, rounded once (Arm ARM, VFMA.F32).
+#[inline(always)]
+pub fn fma(a: f32, b: f32, c: f32) -> f32 {
+    #[cfg(not(native_fpu))]
+    return model::fma(a, b, c);
+    #[cfg(native_fpu)]
+    {
+        // SAFETY: registers only; build.rs sets `native_fpu` only for targets with an FPU that has it.
+        unsafe { vfma(c, a, b) }
+    }
+}
+
+/// A function, because rustc gives no FPU registers to `asm!` on this target.
+///
+/// # Safety
+/// The target has an FPU and passes floats in its registers.
+#[cfg(native_fpu)]
+#[unsafe(naked)]
+unsafe extern "C" fn vfma(sum: f32, a: f32, b: f32) -> f32 {
+    core::arch::naked_asm!(
+        // Naked functions are assembled without the target's FPU, which has single precision at least.
+        ".fpu fpv4-sp-d16",
+        "vfma.f32 s0, s1, s2",
+        "bx lr",
+    )
 }

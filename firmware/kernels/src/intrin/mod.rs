@@ -31,7 +31,9 @@ pub(crate) use dense_tile::{Inputs as DenseInputs, dense_tile};
 pub(crate) use depthwise_rows::{Filter as DepthwiseFilter, Rows as DepthwiseRows, depthwise_rows};
 pub(crate) use float_codes::{float_codes, mixed_codes};
 pub(crate) use gather::gather;
-pub use instructions::{max8, smlad, smmlar, ssat8, sxtab16, sxtab16_ror8, sxtb16, sxtb16_ror8};
+pub use instructions::{
+    fma, max8, smlad, smmlar, ssat8, sxtab16, sxtab16_ror8, sxtb16, sxtb16_ror8,
+};
 pub(crate) use interleave::interleave;
 pub(crate) use planes::{CHANNELS as PLANES, Rows as PlaneRows, planes, set_halfword};
 pub(crate) use pointwise_tile::{Channels as PointwiseChannels, PointwiseTile, pointwise_tile};

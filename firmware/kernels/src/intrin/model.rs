@@ -99,10 +99,29 @@ pub const fn ssub16(a: u32, b: u32) -> u32 {
     (high as u32) << 16 | low as u32
 }
 
+/// `a * b + c`, rounded once (Arm ARM, VFMA.F32): IEEE's fusedMultiplyAdd. `core` has none.
+///
+/// The product is exact in f64. Their sum is rounded there to odd, so that the second rounding, to f32, finds
+/// on which side of a tie the exact sum lies.
+pub const fn fma(a: f32, b: f32, c: f32) -> f32 {
+    let (product, addend) = (a as f64 * b as f64, c as f64);
+    let sum = product + addend;
+    // What the sum lost, exactly (Knuth's TwoSum).
+    let of_addend = sum - product;
+    let lost = (product - (sum - of_addend)) + (addend - of_addend);
+    let bits = sum.to_bits();
+    if lost == 0.0 || !lost.is_finite() || bits & 1 == 1 {
+        return sum as f32;
+    }
+    // `sum` is not 0: then it would be exact.
+    let outwards = (lost > 0.0) == (sum > 0.0);
+    f64::from_bits(if outwards { bits + 1 } else { bits - 1 }) as f32
+}
+
 #[cfg(test)]
 mod tests {
     use super::{
-        sadd16, smlad, smmlar, smmlar_of_short_products, ssat8, ssub16, sxtb16, sxtb16_ror8,
+        fma, sadd16, smlad, smmlar, smmlar_of_short_products, ssat8, ssub16, sxtb16, sxtb16_ror8,
     };
 
     #[test]
@@ -166,6 +185,32 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let (a, b) = ((state >> 32) as i32, state as i32);
             assert_eq!(smmlar_of_short_products(a, b, 5), smmlar(a, b, 5), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn fma_rounds_once() {
+        // 1 + 2^-12 squared is 1 + 2^-11 + 2^-24: a tie that the addend decides.
+        let x = 1.0 + 1.0 / 4096.0;
+        let (low, high) = (1.0 + 1.0 / 2048.0, f32::from_bits(0x3f80_1001));
+        assert_eq!(fma(x, x, 0.0), low);
+        assert_eq!(fma(x, x, f32::from_bits(1)), high);
+        assert_eq!(fma(x, x, -f32::from_bits(1)), low);
+        assert_eq!(fma(x, -x, -f32::from_bits(1)), -high);
+        assert_eq!(fma(3.0, 5.0, -15.0), 0.0);
+        assert_eq!(fma(f32::MAX, 2.0, 0.0), f32::INFINITY);
+        assert!(fma(f32::INFINITY, 0.0, 1.0).is_nan());
+        // The standard library's, where the product and the sum do and do not cancel.
+        let mut bits = 1_u32;
+        let mut next = || {
+            bits ^= bits << 13;
+            bits ^= bits >> 17;
+            bits ^= bits << 5;
+            f32::from_bits((bits & 0x807f_ffff) | (((bits >> 3) & 0x0700_0000) + 0x3c00_0000))
+        };
+        for _ in 0..100_000 {
+            let (a, b, c) = (next(), next(), next());
+            assert_eq!(fma(a, b, c), std::primitive::f32::mul_add(a, b, c), "{a:?} {b:?} {c:?}");
         }
     }
 

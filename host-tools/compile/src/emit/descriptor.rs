@@ -1,5 +1,6 @@
 //! The constants of the module: one kernel descriptor a layer.
 
+use super::codes;
 use super::literal::{block, lines, shape, slice, text_of, window as window_text};
 use super::weights::{Layout, Places};
 use crate::call::{Call, Factors, Requantize};
@@ -44,10 +45,19 @@ pub(super) fn type_name(call: &Call) -> &'static str {
         Call::AveragePool2d { .. } => "AveragePool2d",
         Call::Add(_) => "Add",
         Call::AddFloat(_) => "AddFloat",
+        Call::AveragePoolFloat(_) => "AveragePoolFloat",
+        Call::Combine(_) => "Combine",
+        Call::Lookup { .. } => "Lookup",
+        Call::Concat { .. } => "Concat",
+        Call::Rearrange(_) => "Rearrange",
+        Call::Pad(_) => "Pad",
     }
 }
 
 fn generics(call: &Call) -> String {
+    if let Call::Lookup { .. } | Call::Concat { .. } = call {
+        return "<'static>".into();
+    }
     let Some(requantize) = call.requantize() else { return String::new() };
     let form = form_name(requantize);
     match call {
@@ -95,6 +105,7 @@ fn fields(step: &Step, places: Places) -> String {
         ],
         Call::Add(add) => add_fields(add),
         Call::AddFloat(add) => add_float_fields(add),
+        call => codes::fields(call),
     };
     let mut text = lines(1, &fields);
     text.push_str(&constant_fields(&step.call, places));
@@ -128,7 +139,8 @@ fn constant_fields(call: &Call, places: Places) -> String {
     if words > 0 {
         fields.push(("weights", slice("i32s", places.weights, words)));
     } else if !call.weights().is_empty() {
-        fields.push(("weights", slice("i8s", places.weights, call.weights().len())));
+        let name = if let Call::Lookup { .. } = call { "tables" } else { "weights" };
+        fields.push((name, slice("i8s", places.weights, call.weights().len())));
     }
     if !call.bias().is_empty() {
         fields.push(("bias", slice("i32s", places.bias, call.bias().len())));

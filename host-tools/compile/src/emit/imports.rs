@@ -1,5 +1,6 @@
 //! What the module imports: a list that depends on the kernels in use, since an unused import is a warning.
 
+use super::codes;
 use super::descriptor::{form_name, type_name};
 use super::literal::is_square;
 use crate::call::Call;
@@ -49,12 +50,16 @@ fn import_list(module: &str, items: &[&str]) -> String {
 
 /// Names of the descriptor types in use, sorted.
 fn types(program: &Program) -> Vec<&'static str> {
-    sorted(program.steps.iter().map(|step| type_name(&step.call)))
+    let calls = || program.steps.iter().map(|step| &step.call);
+    sorted(calls().map(type_name).chain(calls().flat_map(codes::types)))
 }
 
 /// Names of the requantization types in use, sorted.
 fn forms(program: &Program) -> Vec<&'static str> {
-    sorted(program.steps.iter().filter_map(|step| step.call.requantize()).map(form_name))
+    let calls = || program.steps.iter().map(|step| &step.call);
+    let rounds = |call: &&Call| matches!(call, Call::AveragePoolFloat(_) | Call::Combine(_));
+    let roundings = calls().filter(rounds).map(|_| "Rounding");
+    sorted(calls().filter_map(Call::requantize).map(form_name).chain(roundings))
 }
 
 /// Names of the geometry types in use, sorted.
@@ -64,7 +69,8 @@ fn geometry(program: &Program) -> Vec<&'static str> {
     if !windows.is_empty() {
         names.push("Window");
     }
-    if windows.iter().any(|window| !is_square(window)) {
+    let pads = program.steps.iter().any(|step| matches!(step.call, Call::Pad(_)));
+    if pads || windows.iter().any(|window| !is_square(window)) {
         names.push("Padding");
     }
     sorted(names.into_iter())
@@ -83,7 +89,8 @@ fn windows(call: &Call) -> Vec<Window> {
         Call::DepthwiseConv2d { window, .. }
         | Call::MaxPool2d { window, .. }
         | Call::AveragePool2d { window, .. } => vec![*window],
-        Call::Dense { .. } | Call::PackedDense { .. } | Call::Add(_) | Call::AddFloat(_) => vec![],
+        Call::AveragePoolFloat(pool) => vec![pool.window],
+        _ => vec![],
     }
 }
 

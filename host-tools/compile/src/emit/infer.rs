@@ -88,17 +88,26 @@ fn call(index: usize, step: &Step) -> String {
         }
         None => writeln!(text, "            let maps = Maps::of(arena);"),
     };
-    let names: &[&str] = if step.inputs.len() == 2 { &["lhs", "rhs"] } else { &["input"] };
-    let maps = names.iter().zip(&step.inputs).chain([(&"output", &step.output)]);
-    let mut arguments: Vec<&str> = names.to_vec();
-    for (name, region) in maps {
-        let _ = writeln!(text, "            let {name} = maps.at({});", range(*region));
+    let mut arguments = Vec::new();
+    if let Call::Concat { .. } = step.call {
+        let parts: Vec<String> =
+            step.inputs.iter().map(|region| format!("maps.at({})", range(*region))).collect();
+        let parts = parts.join(", ");
+        let _ = writeln!(text, "            #[rustfmt::skip]\n            let inputs = [{parts}];");
+        arguments.push("&inputs");
+    } else {
+        let names: &[&str] = if step.inputs.len() == 2 { &["lhs", "rhs"] } else { &["input"] };
+        for (name, region) in names.iter().zip(&step.inputs) {
+            let _ = writeln!(text, "            let {name} = maps.at({});", range(*region));
+        }
+        arguments.extend(names);
     }
     match (step.scratch, &step.call) {
         (Some(_), _) => arguments.push("scratch"),
         (None, Call::DepthwiseConv2d { .. }) => arguments.push("&mut []"),
         (None, _) => {}
     }
+    let _ = writeln!(text, "            let output = maps.at({});", range(step.output));
     arguments.push("output");
     let _ = writeln!(
         text,

@@ -35,19 +35,20 @@ pub(super) fn window(window: &Window) -> String {
             ("kernel", format!("{:?}", window.kernel)),
             ("stride", format!("{:?}", window.stride)),
             ("dilation", format!("{:?}", window.dilation)),
-            ("padding", padding(window.padding)),
+            ("padding", padding(2, window.padding)),
         ];
         block(1, "Window", &fields)
     }
 }
 
-fn padding(padding: Padding) -> String {
+/// Padding, `depth` levels deep.
+pub(super) fn padding(depth: usize, padding: Padding) -> String {
     if padding == Padding::NONE {
         return "Padding::NONE".into();
     }
     let Padding { top, left, bottom, right } = padding;
     let fields = [("top", top), ("left", left), ("bottom", bottom), ("right", right)];
-    block(2, "Padding", &fields.map(|(name, value)| (name, value.to_string())))
+    block(depth, "Padding", &fields.map(|(name, value)| (name, value.to_string())))
 }
 
 /// `Name { field: value, ... }` over several lines, its braces `depth` levels deep.

@@ -3,6 +3,7 @@
 //! Shapes, offsets and factors are constants, so only the kernels in use are linked, and nothing is left to
 //! check or to fail on the device.
 
+mod codes;
 mod descriptor;
 mod imports;
 mod infer;

@@ -1,6 +1,7 @@
 //! One rule an operation: from nodes of the graph to kernel calls.
 
 mod add;
+mod codes;
 mod conv2d;
 mod pool;
 mod requantize;
@@ -66,11 +67,16 @@ impl Site<'_> {
 
     /// The smallest output code: that of real 0 where a ReLU clamps.
     fn min(&self) -> i8 {
-        if self.group.clamp || matches!(self.head.op, Op::Relu) {
-            self.format(self.output()).zero_point
-        } else {
-            i8::MIN
+        let [min, _] = self.group.limits;
+        match self.head.op {
+            Op::Relu => min.max(self.format(self.output()).zero_point),
+            _ => min,
         }
+    }
+
+    /// The largest output code.
+    fn max(&self) -> i8 {
+        self.group.limits[1]
     }
 
     fn unsupported<T>(&self, problem: &str, remedy: &str) -> Result<T, CompileError> {
@@ -93,6 +99,7 @@ pub(crate) fn lower(graph: &Int8Graph, group: &Group) -> Result<Lowered, Compile
         Op::Relu => pool::lower_relu(&site)?,
         Op::Add => (add::lower(&site)?, 0),
         Op::Clip(_) => unreachable!("a valid int8 graph has no Clip"),
+        Op::Codes(op) => codes::lower(&site, op)?,
     };
     Ok(Lowered {
         name: graph.nodes[group.tail].name.clone(),

@@ -19,11 +19,17 @@ pub(super) fn requantize(
     weight_scales: &[f32],
 ) -> Result<Requantize, CompileError> {
     let input_scale = site.format(site.input()).scale;
+    let output_scale = site.format(site.output()).scale;
+    let factor = |weight_scale: &f32| direct_factor(input_scale, *weight_scale, output_scale);
+    from_factors(site, weight_scales.iter().map(factor).collect())
+}
+
+/// The requantization of a group whose accumulators become steps of the output by these factors.
+///
+/// # Errors
+/// If one is no finite f32.
+pub(super) fn from_factors(site: &Site<'_>, factors: Vec<f32>) -> Result<Requantize, CompileError> {
     let output = site.format(site.output());
-    let factors: Vec<f32> = weight_scales
-        .iter()
-        .map(|weight_scale| direct_factor(input_scale, *weight_scale, output.scale))
-        .collect();
     if factors.iter().any(|factor| !factor.is_finite()) {
         return site.unsupported(
             "the input's scale times a weight scale over the output's scale overflows f32",
@@ -36,7 +42,7 @@ pub(super) fn requantize(
         factors: in_their_forms(factors, &multipliers),
         zero_point: output.zero_point,
         min: site.min(),
-        max: i8::MAX,
+        max: site.max(),
     })
 }
 

@@ -27,7 +27,7 @@ pub use input_shape::InputShape;
 pub use interface::{Element, Interface, Numbers, Port};
 pub use read::{import, read, read_float};
 pub use resolve::resolve;
-pub use write::write;
+pub use write::{is_writable, write};
 
 /// How quantization is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

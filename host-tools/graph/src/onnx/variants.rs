@@ -6,11 +6,13 @@ use super::proto::{
     data_type,
 };
 use super::{Form, read, write};
+use crate::codes_op::{CodesOp, Mean, MeanArithmetic, ZeroPoint};
 use crate::graph::{Int8Graph, Quantization, Tensor};
 use crate::op::Op;
 use crate::testing::seed_cnn;
 use prost::Message;
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
+use thumbnet_kernels::portable::SumOrder;
 
 /// The seed CNN's file after `rewrite`, read again.
 fn reread(form: Form, rewrite: impl FnOnce(&mut GraphProto)) -> Int8Graph {
@@ -322,17 +324,23 @@ fn means_over_the_map_are_average_pools() {
     let mut expected = seed_cnn(1);
     expected.nodes.truncate(4);
     expected.tensors.truncate(5);
-    expected.nodes[3].op = Op::AveragePool2d(Window { kernel: [11, 11], ..Window::UNIT });
+    let mean = |order| {
+        let arithmetic = MeanArithmetic::Real(order, ZeroPoint::AfterRounding);
+        Op::Codes(CodesOp::Mean(Mean::whole(Shape::new(11, 11, 64), arithmetic)))
+    };
+    expected.nodes[3].op = mean(SumOrder::Lanes);
     let format = Quantization { scale: 0.01, zero_point: -100 };
     let shape = Shape::new(1, 1, 64);
     expected.tensors[4] = Tensor { name: "step4_out".to_owned(), shape, format };
     expected.output = expected.nodes[3].output;
-    for (op, attributes) in [
-        ("GlobalAveragePool", vec![]),
-        ("ReduceMean", vec![ints("axes", &[2, 3])]),
-        ("ReduceMean", vec![ints("axes", &[-1, -2]), int("keepdims", 0)]),
+    let written = expected.clone();
+    for (op, order, attributes) in [
+        ("GlobalAveragePool", SumOrder::Lanes, vec![]),
+        ("ReduceMean", SumOrder::Packets, vec![ints("axes", &[2, 3])]),
+        ("ReduceMean", SumOrder::Packets, vec![ints("axes", &[-1, -2]), int("keepdims", 0)]),
     ] {
-        let graph = rewritten(&expected, Form::QLinear, |graph| {
+        expected.nodes[3].op = mean(order);
+        let graph = rewritten(&written, Form::QLinear, |graph| {
             let mean = node(graph, "step4");
             op.clone_into(&mut mean.op_type);
             mean.attribute = attributes;

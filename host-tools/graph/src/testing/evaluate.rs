@@ -1,16 +1,17 @@
 //! A graph evaluated node by node, as onnxruntime without optimizations computes it: slow, obvious,
 //! independent of compiler and kernels.
 
+use super::codes;
 use crate::graph::{Int8Graph, Node, Quantization};
 use crate::op::{Conv2d, Int8Weights, Op};
 use thumbnet_kernels::geometry::{Shape, Window};
 
 /// A map: its shape, format and codes.
 #[derive(Clone, Copy)]
-struct Map<'a> {
-    shape: Shape,
-    format: Quantization,
-    codes: &'a [i8],
+pub(super) struct Map<'a> {
+    pub(super) shape: Shape,
+    pub(super) format: Quantization,
+    pub(super) codes: &'a [i8],
 }
 
 /// The codes of every tensor of a valid graph, in the order of [`crate::Graph::tensors`], for
@@ -42,11 +43,14 @@ fn node_codes(graph: &Int8Graph, node: &Node<Int8Weights>, codes: &[Vec<i8>]) ->
             taps.filter_map(|at| Some(x.codes[at?])).max().unwrap_or(-128)
         }),
         Op::AveragePool2d(window) => over_windows(window, x.shape, output.shape, |taps| {
-            let values: Vec<f32> = taps.flatten().map(|at| real(x, at)).collect();
-            let whole = window.kernel == [x.shape.h, x.shape.w];
-            let sum = if whole { values.iter().sum() } else { column_sums(&values, window) };
-            quantize(sum / window.taps() as f32, output.format)
+            let sum: i32 = taps.flatten().map(|at| step(x, at)).sum();
+            let factor = x.format.scale * (1.0 / window.taps() as f32) / output.format.scale;
+            saturate((sum as f32 * factor).round_ties_even(), output.format.zero_point)
         }),
+        Op::Codes(op) => {
+            let maps: Vec<Map<'_>> = (0..node.inputs.len()).map(map).collect();
+            codes::evaluate(op, &maps, output.shape, output.format)
+        }
         Op::Add => {
             let y = map(1);
             let sum = |at| real(x, at) + real(y, at);
@@ -82,7 +86,7 @@ fn conv2d(conv: &Conv2d<Int8Weights>, x: Map<'_>, made: Shape, to: Quantization)
 }
 
 /// `reduce` of the offsets under each window position, channel by channel; `None` on the padding.
-fn over_windows(
+pub(super) fn over_windows(
     window: &Window,
     input: Shape,
     made: Shape,
@@ -99,7 +103,7 @@ fn over_windows(
 }
 
 /// For each position of the window, the pixel under each tap; `None` on the padding.
-fn positions(window: &Window, input: Shape, made: Shape) -> Vec<Vec<Option<usize>>> {
+pub(super) fn positions(window: &Window, input: Shape, made: Shape) -> Vec<Vec<Option<usize>>> {
     let along = |position: usize, tap: usize, axis: usize, before: usize, size: usize| {
         let padded = position * window.stride[axis] + tap * window.dilation[axis];
         padded.checked_sub(before).filter(|&at| at < size)
@@ -121,28 +125,18 @@ fn positions(window: &Window, input: Shape, made: Shape) -> Vec<Vec<Option<usize
     all
 }
 
-/// The sum of a window's columns' sums. onnxruntime 1.32 adds in this order, and row by row if the
-/// window is the whole map: found by trying, 0 of 25,216 bytes of a LeNet-5 differ.
-fn column_sums(values: &[f32], window: &Window) -> f32 {
-    let mut columns = vec![0.0; window.kernel[1]];
-    for (tap, value) in values.iter().enumerate() {
-        columns[tap % window.kernel[1]] += value;
-    }
-    columns.iter().sum()
-}
-
-fn step(map: Map<'_>, at: usize) -> i32 {
+pub(super) fn step(map: Map<'_>, at: usize) -> i32 {
     i32::from(map.codes[at]) - i32::from(map.format.zero_point)
 }
 
-fn real(map: Map<'_>, at: usize) -> f32 {
+pub(super) fn real(map: Map<'_>, at: usize) -> f32 {
     step(map, at) as f32 * map.format.scale
 }
 
-fn quantize(value: f32, to: Quantization) -> i8 {
+pub(super) fn quantize(value: f32, to: Quantization) -> i8 {
     saturate((value / to.scale).round_ties_even(), to.zero_point)
 }
 
-fn saturate(steps: f32, zero_point: i8) -> i8 {
+pub(super) fn saturate(steps: f32, zero_point: i8) -> i8 {
     (steps + f32::from(zero_point)) as i8
 }

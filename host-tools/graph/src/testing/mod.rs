@@ -1,6 +1,7 @@
 //! For tests of this and other crates (feature `testing`): random valid graphs, and a plain
 //! evaluation of a graph as ONNX defines it.
 
+mod codes;
 mod evaluate;
 mod random;
 mod random_graph;

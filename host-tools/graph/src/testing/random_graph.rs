@@ -1,6 +1,7 @@
 //! Random valid int8 graphs of the kinds that real classifiers are made of.
 
 use super::Random;
+use crate::codes_op::{CodesOp, Mean};
 use crate::graph::{
     Fit, Graph, Int8Graph, Metadata, Node, Preprocessing, Quantization, Tensor, TensorId,
 };
@@ -86,7 +87,9 @@ impl GraphBuilder {
                     self.random.within(1..=shape.w.min(3)),
                 ];
                 let stride = [self.random.within(1..=2), self.random.within(1..=2)];
-                self.pool(map, Op::AveragePool2d(Window { kernel, stride, ..Window::UNIT }))
+                let window = Window { kernel, stride, ..Window::UNIT };
+                let mean = Mean::average_pool(window, shape, false, 17);
+                self.pool(map, Op::Codes(CodesOp::Mean(mean)))
             }
             3 if map != self.graph.input => self.pool(map, Op::Relu),
             4 => {

@@ -40,7 +40,7 @@ fn models_of_other_tools_give_what_onnxruntime_gives() {
     // Float layers between QuantizeLinear nodes are summed in another order there, so one code in
     // about 10^6 falls on the other side of a half. The reference of ad was computed in batches:
     // onnxruntime's own result for single inputs differs from it in the same place. Of all 64 to
-    // 128 inputs: mobilenet 1, resnet8 2, ic 2, ad 2.
+    // 128 inputs: mobilenet 1, ic 2, ad 2; the others none.
     for (model, differing) in [
         ("seed_mnist__qdq_s8s8_pc", 0),
         ("keras_seed_fashion__qdq_s8s8_pc", 0),

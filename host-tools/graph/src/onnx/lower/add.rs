@@ -3,7 +3,7 @@
 use super::Lowering;
 use super::operands::Operand;
 use super::precision::Precision;
-use super::value::{Codes, Pending, Real, Source, Value};
+use super::value::{Pending, Real, Source, Value};
 use super::view::{Piece, View};
 use super::views::dims_of;
 use crate::onnx::error::OnnxError;
@@ -95,17 +95,6 @@ impl Lowering<'_> {
         let (behind, made) = (None, Vec::new());
         self.pending.push(Pending { node: layer, op, inputs, behind, depth: 0, shape, made });
         Ok(Value::Real(Real { source: Source::Pending(self.pending.len() - 1), ..real }))
-    }
-
-    pub(crate) fn qlinear_add(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
-        node.only(&self.raw.file, &[])?;
-        let (lhs, _) = self.codes_operand(node, 0)?;
-        let (rhs, _) = self.codes_operand(node, 3)?;
-        let (_, view) = self.aligned(node, &lhs, &rhs)?;
-        match self.emit_codes(node, Op::Add, &[lhs, rhs], [6, 7])? {
-            Value::Codes(codes) => Ok(Value::Codes(Codes { view, ..codes })),
-            other => Ok(other),
-        }
     }
 }
 

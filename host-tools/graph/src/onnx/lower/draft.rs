@@ -27,6 +27,8 @@ struct DraftTensor<F> {
     name: String,
     shape: Option<Shape>,
     format: Option<F>,
+    /// Whether views of it are in the strides of the file, as those of the input are.
+    like_input: bool,
 }
 
 /// The graph's input is always its first tensor.
@@ -35,7 +37,7 @@ const INPUT: TensorId = TensorId(0);
 impl<P: Precision> Draft<P> {
     /// A graph with nothing but an input of unknown shape and of this format, if that is known.
     pub(crate) fn new(input: &str, format: Option<P::Format>) -> (Self, TensorId) {
-        let input = DraftTensor { name: input.to_owned(), shape: None, format };
+        let input = DraftTensor { name: input.to_owned(), shape: None, format, like_input: true };
         (
             Self {
                 tensors: vec![input],
@@ -59,7 +61,12 @@ impl<P: Precision> Draft<P> {
         tensor: (String, Shape, P::Format),
     ) -> TensorId {
         let (name, shape, format) = tensor;
-        self.tensors.push(DraftTensor { name, shape: Some(shape), format: Some(format) });
+        self.tensors.push(DraftTensor {
+            name,
+            shape: Some(shape),
+            format: Some(format),
+            like_input: false,
+        });
         let output = TensorId(self.tensors.len() - 1);
         let (name, op, inputs) = node;
         self.nodes.push(Node { name, op, inputs, output });
@@ -138,10 +145,16 @@ impl<P: Precision> Draft<P> {
         self.input_layout = Some(layout);
     }
 
+    /// Notes that `tensor` was made of `from` element by element: what is a view of one is one of
+    /// the other.
+    pub(crate) fn lies_like(&mut self, tensor: TensorId, from: TensorId) {
+        self.tensors[tensor.0].like_input = self.tensors[from.0].like_input;
+    }
+
     /// `view` of `tensor`, whose shape is known, in strides of memory.
     pub(crate) fn memory_view(&self, tensor: TensorId, view: &View) -> Option<View> {
         match &self.input_layout {
-            Some(layout) if tensor == INPUT => view.relaid(layout),
+            Some(layout) if self.tensors[tensor.0].like_input => view.relaid(layout),
             _ => Some(view.clone()),
         }
     }

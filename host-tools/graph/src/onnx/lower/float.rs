@@ -93,8 +93,11 @@ impl Precision for FloatWeights {
     type Format = ();
     type Constant = Array;
 
-    fn operator(lowering: &mut Lowering<'_, Self>, node: &RawNode) -> Result<Value, OnnxError> {
-        lowering.float_operator(node)
+    fn operator(
+        lowering: &mut Lowering<'_, Self>,
+        node: &RawNode,
+    ) -> Result<Vec<Value>, OnnxError> {
+        lowering.float_operator(node).map(|value| vec![value])
     }
 
     fn operand(

@@ -7,7 +7,7 @@ use super::precision::{LayerConstants, Precision};
 use super::value::{QuantizedConstant, Value};
 use crate::graph::Quantization;
 use crate::onnx::error::OnnxError;
-use crate::onnx::raw::RawNode;
+use crate::onnx::raw::{Domain, RawNode};
 use crate::op::{Int8Weights, Op};
 use std::rc::Rc;
 use thumbnet_kernels::geometry::Shape;
@@ -16,8 +16,11 @@ impl Precision for Int8Weights {
     type Format = Quantization;
     type Constant = QuantizedConstant;
 
-    fn operator(lowering: &mut Lowering<'_>, node: &RawNode) -> Result<Value, OnnxError> {
-        lowering.operator(node)
+    fn operator(lowering: &mut Lowering<'_>, node: &RawNode) -> Result<Vec<Value>, OnnxError> {
+        if node.op == "Split" && node.domain == Domain::Standard {
+            return lowering.split(node);
+        }
+        lowering.operator(node).map(|value| vec![value])
     }
 
     fn operand(

@@ -10,22 +10,32 @@
 mod add;
 mod affine;
 mod channels;
+mod combine;
 mod constants;
 mod conv2d;
+mod copies;
 mod dense;
 mod draft;
 mod float;
 mod fold;
 mod formats;
+mod formulas;
+mod functions;
 mod int8;
+mod join;
+mod mean;
 mod operands;
+mod pad;
 mod pending;
 mod pool;
 mod precision;
 mod quantize;
 mod relu;
+mod resize;
 mod rewrites;
+mod slice;
 mod softmax;
+mod tables;
 mod unquantized;
 mod value;
 mod view;
@@ -39,10 +49,12 @@ use super::raw::{Domain, RawGraph, RawNode};
 use crate::graph::{FloatGraph, Int8Graph, TensorId};
 use crate::op::{FloatWeights, Int8Weights};
 use draft::Draft;
+use join::Join;
 use precision::Precision;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use tables::Table;
 use value::{Clamp, Codes, Pending, Probabilities, Real, Source, Value};
 pub(crate) use view::View;
 
@@ -77,6 +89,12 @@ struct Lowering<'a, P: Precision = Int8Weights> {
     doubled: HashMap<TensorId, TensorId>,
     /// How many more elements of constants may be made: see [`Lowering::spend`].
     budget: Cell<usize>,
+    /// How many more entries of tables may be made.
+    table_budget: Cell<usize>,
+    /// Functions of quantized maps.
+    tables: Vec<Table>,
+    /// Maps that are to be joined.
+    joins: Vec<Join>,
 }
 
 impl<'a> Lowering<'a> {
@@ -118,6 +136,9 @@ impl<'a, P: Precision> Lowering<'a, P> {
             pending: Vec::new(),
             doubled: HashMap::new(),
             budget: Cell::new(raw.file_bytes.saturating_mul(4)),
+            table_budget: Cell::new(raw.file_bytes.saturating_mul(4).saturating_add(1 << 22)),
+            tables: Vec::new(),
+            joins: Vec::new(),
         }
     }
 
@@ -147,8 +168,9 @@ impl<'a, P: Precision> Lowering<'a, P> {
         {
             return Ok(vec![value]);
         }
-        P::operator(self, node).map(|value| vec![value])
+        P::operator(self, node)
     }
+
     /// Input `index` of `node`, which must be given.
     fn value(&self, node: &RawNode, index: usize) -> Result<&Value, OnnxError> {
         self.optional(node, index).ok_or_else(|| {
@@ -230,14 +252,27 @@ impl Lowering<'_> {
             (Domain::Standard, "QLinearMatMul") => self.qlinear_matmul(node),
             (Domain::Microsoft, "QGemm") => self.qgemm(node),
             (Domain::Standard, "MaxPool" | "GlobalMaxPool") => self.max_pool_of_any(node),
-            (Domain::Standard, "AveragePool") => self.average_pool(node),
-            (Domain::Standard, "GlobalAveragePool") => self.global_average_pool(node),
-            (Domain::Standard, "ReduceMean") => self.reduce_mean(node),
+            (Domain::Standard, "AveragePool") => self.mean_pool(node),
+            (Domain::Standard, "GlobalAveragePool") => self.mean_of_map(node),
+            (Domain::Standard, "ReduceMean") => self.mean_over_axes(node),
+            (Domain::Microsoft, "QLinearAveragePool") => self.qlinear_average_pool(node),
             (Domain::Microsoft, "QLinearGlobalAveragePool") => {
                 self.qlinear_global_average_pool(node)
             }
-            (Domain::Standard, "Add") => self.add(node),
-            (Domain::Microsoft, "QLinearAdd") => self.qlinear_add(node),
+            (Domain::Standard, "Add" | "Sub" | "Mul" | "Div" | "Min" | "Max" | "Pow" | "PRelu") => {
+                self.elementwise(node)
+            }
+            (Domain::Microsoft, "QLinearAdd" | "QLinearMul") => self.qlinear_combined(node),
+            (Domain::Standard, "BatchNormalization") => self.normalized_map(node),
+            (Domain::Microsoft, "QLinearSigmoid" | "QLinearLeakyRelu") => {
+                self.qlinear_function(node)
+            }
+            (Domain::Standard, "Concat") => self.concat(node),
+            (Domain::Microsoft, "QLinearConcat") => self.qlinear_concat(node),
+            (Domain::Standard, "Slice") => self.slice_of_map(node),
+            (Domain::Standard, "Pad") => self.pad(node),
+            (Domain::Standard, "Resize" | "Upsample") => self.resize(node),
+            (Domain::Standard, "DepthToSpace" | "SpaceToDepth") => self.depth_and_space(node),
             (Domain::Standard, "Relu") => self.relu(node),
             (Domain::Standard, "Clip") => self.clip(node),
             (Domain::Standard, "Softmax" | "LogSoftmax") => {
@@ -246,6 +281,10 @@ impl Lowering<'_> {
             }
             (Domain::Standard, "Shape") => self.shape_of(node),
             (Domain::Standard, op) if views::is_view(op) => self.reviewed(node),
+            (Domain::Standard | Domain::Microsoft, _) => match self.function(node)? {
+                Some(value) => Ok(value),
+                None => Err(rewrites::unsupported(node, &self.raw.file)),
+            },
             _ => Err(rewrites::unsupported(node, &self.raw.file)),
         }
     }

@@ -50,7 +50,9 @@ impl Lowering<'_> {
         let shape = match real.source {
             Source::Input => None,
             Source::Tensor(tensor) => self.draft.shape(tensor),
+            Source::Table(index) => self.draft.shape(self.tables[index].tensor),
             Source::Pending(index) => Some(self.pending[index].shape),
+            Source::Join(_) => None,
         };
         shape.filter(|&shape| real.view == View::nchw(shape))
     }
@@ -131,8 +133,15 @@ impl Lowering<'_> {
                     below = Some(self.requantize(quantizer, tensor, clamp, codes, name)?);
                     None
                 }
-                // Pools over the unquantized input are refused where they stand.
-                Source::Input => None,
+                Source::Table(_) => {
+                    let name = format!("{name}_before_pool");
+                    let real = Real { source, view: View::row(1, 1), clamp };
+                    below = Some(self.quantize_function(quantizer, &real, codes, name)?);
+                    None
+                }
+                // Pools over the unquantized input and over joined maps are refused where they
+                // stand.
+                Source::Input | Source::Join(_) => None,
             };
         }
         while let Some((index, clamp)) = chain.pop() {
@@ -153,10 +162,19 @@ impl Lowering<'_> {
         codes: &MapCodes,
         (is_last, name): (bool, &str),
     ) -> Result<TensorId, OnnxError> {
-        let Pending { node, op, inputs, shape, made, .. } = &self.pending[index];
+        let Pending { op, inputs, made, .. } = &self.pending[index];
         if let Some((_, tensor)) = made.iter().find(|(made, _)| made == codes) {
             return Ok(*tensor);
         }
+        let below = match (op, below, inputs.first()) {
+            // A pool copies codes, so they must be the wanted ones before it.
+            (Op::MaxPool2d(_), None, Some(&tensor)) => {
+                let name = format!("{name}_before_pool");
+                Some(self.requantize(quantizer, tensor, Clamp::NONE, codes, name)?)
+            }
+            _ => below,
+        };
+        let Pending { node, op, inputs, shape, made, .. } = &self.pending[index];
         if let (false, Op::Conv2d(conv)) = (made.is_empty(), op) {
             self.spend(quantizer, conv.weights.count())?;
         }
@@ -214,6 +232,7 @@ impl Lowering<'_> {
         let shape = self.draft.shape(tensor).unwrap_or(Shape::new(0, 0, 0));
         let made = (clamp.node, activation, vec![tensor]);
         let clamped = self.draft.emit(made, (name, shape, codes.format));
+        self.draft.lies_like(clamped, tensor);
         if let Some(scales) = &codes.channel_scales {
             self.draft.set_channel_scales(clamped, Rc::clone(scales));
         }

@@ -2,6 +2,7 @@
 
 use super::Lowering;
 use super::formats::normalized;
+use super::mean::SpatialMean;
 use super::operands::Operand;
 use super::precision::Precision;
 use super::value::{Codes, Real, Value};
@@ -58,6 +59,24 @@ impl<P: Precision> Lowering<'_, P> {
 
     /// A mean over rows and columns is a global average pool.
     pub(crate) fn reduce_mean(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
+        let x = self.real_operand(node, 0)?;
+        let SpatialMean { x, dims, .. } = self.spatial_mean(node, &x)?;
+        let shape = self.as_map(node, &x)?;
+        match self.pend(node, whole_map(shape), vec![(x, shape)])? {
+            Value::Real(real) => {
+                let view = real.view.reshaped(&dims).unwrap_or(real.view);
+                Ok(Value::Real(Real { view, ..real }))
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// What a ReduceMean of `x` is, which must be one over rows and columns.
+    pub(crate) fn spatial_mean(
+        &self,
+        node: &RawNode,
+        x: &Operand,
+    ) -> Result<SpatialMean, OnnxError> {
         let file = &self.raw.file;
         node.only(file, &["axes", "keepdims", "noop_with_empty_axes"])?;
         let keep = node.int(file, "keepdims", 1)? != 0;
@@ -66,33 +85,24 @@ impl<P: Precision> Lowering<'_, P> {
             Some(_) => Vec::new(),
             None => node.ints(file, "axes")?.unwrap_or_default().to_vec(),
         };
-        let x = self.real_operand(node, 0)?;
         let rank = x.view.dims().len();
         let mut axes: Vec<usize> =
             axes.iter().take(rank).filter_map(|&axis| normalized(axis, rank)).collect();
         axes.sort_unstable();
         // Keras means over [n, h, w, c], PyTorch over [n, c, h, w].
-        let channels_first = match (rank, axes.as_slice()) {
-            (4, [2, 3]) => x.view.clone(),
-            (4, [1, 2]) => x.view.transposed(&[0, 3, 1, 2]).unwrap_or(x.view.clone()),
+        let (channels_first, view) = match (rank, axes.as_slice()) {
+            (4, [2, 3]) => (true, Some(x.view.clone())),
+            (4, [1, 2]) => (false, x.view.transposed(&[0, 3, 1, 2])),
             _ => {
                 let reason = "it takes a mean over other axes than height and width".to_owned();
                 return Err(self.refuse(node, reason, "use a global average pool"));
             }
         };
-        let x = Operand { view: channels_first, ..x };
-        let shape = self.as_map(node, &x)?;
+        let x = Operand { tensor: x.tensor, view: view.unwrap_or_else(|| x.view.clone()) };
         let rank = if keep { 4 } else { 2 };
-        let channel_axis = if axes == [2, 3] { 1 } else { rank - 1 };
-        match self.pend(node, whole_map(shape), vec![(x, shape)])? {
-            Value::Real(real) => {
-                let mut dims = vec![1; rank];
-                dims[channel_axis] = shape.c;
-                let view = real.view.reshaped(&dims).unwrap_or(real.view);
-                Ok(Value::Real(Real { view, ..real }))
-            }
-            other => Ok(other),
-        }
+        let mut dims = vec![1; rank];
+        dims[if channels_first { 1 } else { rank - 1 }] = x.view.dims()[1];
+        Ok(SpatialMean { x, channels_first, dims })
     }
 }
 
@@ -132,27 +142,6 @@ impl Lowering<'_> {
         let node = (node.name.clone(), op, vec![tensor]);
         let tensor = self.draft.emit(node, (name, made, format));
         Ok(Value::Codes(Codes { tensor, view: View::nchw(made), unsigned }))
-    }
-
-    pub(crate) fn qlinear_global_average_pool(
-        &mut self,
-        node: &RawNode,
-    ) -> Result<Value, OnnxError> {
-        node.only(&self.raw.file, &["channels_last"])?;
-        let (mut x, _) = self.codes_operand(node, 0)?;
-        let channels_last = node.int(&self.raw.file, "channels_last", 0)? != 0;
-        if channels_last && let Some(view) = x.view.transposed(&[0, 3, 1, 2]) {
-            x.view = view;
-        }
-        let shape = self.as_map(node, &x)?;
-        let value = self.emit_codes(node, whole_map(shape), &[x], [3, 4])?;
-        Ok(match value {
-            Value::Codes(codes) if channels_last => {
-                let view = codes.view.transposed(&[0, 2, 3, 1]).unwrap_or(codes.view);
-                Value::Codes(Codes { view, ..codes })
-            }
-            value => value,
-        })
     }
 }
 

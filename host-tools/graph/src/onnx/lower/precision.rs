@@ -21,8 +21,9 @@ pub(crate) trait Precision: Weights + Debug + Sized {
     /// A layer's weights as the file has them.
     type Constant;
 
-    /// The output of an operator that models of this precision may have.
-    fn operator(lowering: &mut Lowering<'_, Self>, node: &RawNode) -> Result<Value, OnnxError>;
+    /// The outputs of an operator that models of this precision may have.
+    fn operator(lowering: &mut Lowering<'_, Self>, node: &RawNode)
+    -> Result<Vec<Value>, OnnxError>;
 
     /// Input `index` of a float operator: a map.
     fn operand(

@@ -2,9 +2,11 @@
 
 use super::formats::{FileFormat, normalized};
 use super::value::{Clamp, Codes, MapCodes, Probabilities, Real, Source, Value};
+use super::view::View;
 use super::{Lowering, relu};
+use crate::codes_op::CodesOp;
 use crate::graph::{Quantization, TensorId};
-use crate::onnx::error::{OnnxError, quoted};
+use crate::onnx::error::OnnxError;
 use crate::onnx::interface::{TailStep, quantize};
 use crate::onnx::raw::{Array, Data, RawNode};
 use crate::op::{Int8Weights, Op};
@@ -101,9 +103,57 @@ impl Lowering<'_> {
                 ));
             }
             Source::Tensor(tensor) => self.requantize(node, tensor, clamp, &codes, name)?,
+            Source::Table(_) => {
+                let real = Real { source, view: view.clone(), clamp };
+                self.quantize_function(node, &real, &codes, name)?
+            }
+            Source::Join(index) => {
+                let (tensor, view) = self.quantize_join(node, index, clamp, &codes, name)?;
+                return Ok(Value::Codes(Codes { tensor, view, unsigned: to.unsigned }));
+            }
             Source::Pending(index) => self.settle(node, index, clamp, &codes, name)?,
         };
         Ok(Value::Codes(Codes { tensor, view, unsigned: to.unsigned }))
+    }
+
+    /// A function of a dequantized map, quantized.
+    pub(crate) fn quantize_function(
+        &mut self,
+        node: &RawNode,
+        real: &Real,
+        codes: &MapCodes,
+        name: String,
+    ) -> Result<TensorId, OnnxError> {
+        let table = self.table_of(node, real)?;
+        match table.filter(|_| codes.channel_scales.is_none()) {
+            Some(table) => self.emit_table(node, &table, codes.format, name),
+            None => Err(self.refuse_quantization(
+                node,
+                "it gives several scales to what is no layer's result".to_owned(),
+                "quantize activations per tensor",
+            )),
+        }
+    }
+
+    /// Joined maps, quantized, and the activation function behind them.
+    fn quantize_join(
+        &mut self,
+        node: &RawNode,
+        index: usize,
+        clamp: Clamp,
+        codes: &MapCodes,
+        name: String,
+    ) -> Result<(TensorId, View), OnnxError> {
+        if codes.channel_scales.is_some() {
+            return Err(self.refuse_quantization(
+                node,
+                "it gives several scales to joined maps".to_owned(),
+                "quantize activations per tensor",
+            ));
+        }
+        let (tensor, view) = self.emit_join(node, index, codes.format, name.clone())?;
+        let name = format!("{name}_clamped");
+        Ok((self.clamp_codes(node, tensor, clamp, codes, name)?, view))
     }
 
     /// A dequantized map, quantized again.
@@ -121,11 +171,9 @@ impl Lowering<'_> {
             if codes.channel_scales.is_some() && self.draft.channel_scales(tensor).is_none() {
                 return self.scale_channels(node, tensor, clamp, codes, name);
             }
-            return Err(self.refuse_quantization(
-                node,
-                format!("it changes the scale of {}", quoted(self.draft.name(tensor))),
-                "quantize its input and output with one scale and zero point",
-            ));
+            let view = View::row(1, 1);
+            let real = Real { source: Source::Tensor(tensor), view, clamp };
+            return self.quantize_function(node, &real, codes, name);
         }
         // Codes come back as they were: (q - z) * s / s differs from q - z by less than a half.
         let op = match self.activation(node, &clamp, codes)? {
@@ -136,7 +184,9 @@ impl Lowering<'_> {
         };
         self.bind_input_if_open(tensor);
         let shape = self.draft.shape(tensor).unwrap_or(Shape::new(0, 0, 0));
-        Ok(self.draft.emit((clamp.node, op, vec![tensor]), (name, shape, codes.format)))
+        let made = self.draft.emit((clamp.node, op, vec![tensor]), (name, shape, codes.format));
+        self.draft.lies_like(made, tensor);
+        Ok(made)
     }
 
     /// The operation on codes that `clamp` is; none if the ends of the codes clamp already.
@@ -154,10 +204,11 @@ impl Lowering<'_> {
         match range(first) {
             [-128, 127] if same => Ok(None),
             [min, 127] if same && min == zero_point => Ok(Some(Op::Relu)),
+            range if same => Ok(Some(Op::Codes(CodesOp::Clip(range)))),
             _ => Err(self.refuse_quantization(
                 node,
-                "the activation function before it clamps inside the range of its codes".to_owned(),
-                "calibrate the model so that the range ends where the function does",
+                "the activation function before it clamps each channel at another code".to_owned(),
+                "quantize activations per tensor",
             )),
         }
     }

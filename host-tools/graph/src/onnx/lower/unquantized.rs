@@ -3,6 +3,7 @@
 
 use super::Lowering;
 use super::value::{Clamp, MapCodes, Pending, Real, Source, Value};
+use crate::codes_op::CodesOp;
 use crate::graph::{Quantization, TensorId};
 use crate::onnx::error::OnnxError;
 use crate::onnx::raw::RawNode;
@@ -42,7 +43,7 @@ impl Lowering<'_> {
         let Pending { op, inputs, .. } = &self.pending[index];
         let format = match (op, inputs.first()) {
             (Op::Conv2d(conv), Some(&x)) => self.range_of(conv, x),
-            (Op::AveragePool2d(_), Some(&x)) => self.draft.format(x),
+            (Op::Codes(CodesOp::Mean(_)), Some(&x)) => self.draft.format(x),
             _ => None,
         };
         let Some(format) = format else { return Ok(real) };

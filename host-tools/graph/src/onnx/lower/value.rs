@@ -43,7 +43,7 @@ pub(crate) struct Probabilities {
 }
 
 /// A map in float.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Real {
     pub(crate) source: Source,
     pub(crate) view: View,
@@ -103,6 +103,11 @@ pub(crate) enum Source {
     /// The result of an operation that waits for its QuantizeLinear; an index of
     /// `Lowering::pending`.
     Pending(usize),
+    /// A function of a quantized map, element by element; an index of `Lowering::tables`.
+    Table(usize),
+    /// Maps that are joined once a QuantizeLinear says in which codes; an index of
+    /// `Lowering::joins`.
+    Join(usize),
 }
 
 /// An operation whose float result has not been quantized yet.

@@ -8,9 +8,11 @@ mod qdq;
 mod qlinear;
 mod tail;
 
+use crate::codes_op::{CodesOp, Mean};
 use crate::graph::Int8Graph;
 use crate::onnx::proto::{GraphProto, ModelProto, OperatorSetIdProto};
 use crate::onnx::{Form, metadata};
+use crate::op::Op;
 use builder::Builder;
 use prost::Message;
 
@@ -21,6 +23,19 @@ const IR_VERSION: i64 = 8;
 /// The graph name that stands for "no name", which ONNX forbids; PyTorch writes the same.
 pub(crate) const NAMELESS: &str = "main_graph";
 
+/// Whether every operation of `graph` can be written: those of [`CodesOp`] exist to read other tools'
+/// files, and of them only average pools can.
+pub fn is_writable(graph: &Int8Graph) -> bool {
+    graph.nodes.iter().all(|node| match &node.op {
+        Op::Codes(CodesOp::Mean(mean)) => {
+            let input = graph.tensor(node.inputs[0]).shape;
+            *mean == Mean::average_pool(mean.window, input, mean.counts_padding, OPSET)
+        }
+        Op::Codes(_) => false,
+        _ => true,
+    })
+}
+
 /// The ONNX file of `graph`, which must be valid ([`crate::Graph::validate`]).
 ///
 /// The int8 tensors keep their names, and so do the nodes; constants are named after the tensor or
@@ -29,7 +44,7 @@ pub(crate) const NAMELESS: &str = "main_graph";
 /// definition.
 ///
 /// # Panics
-/// If a node refers to a tensor that does not exist.
+/// If a node refers to a tensor that does not exist, or the graph is not [`is_writable`].
 pub fn write(graph: &Int8Graph, form: Form) -> Vec<u8> {
     let mut builder = Builder::new(graph);
     for node in &graph.nodes {

@@ -15,8 +15,13 @@ pub(crate) fn node(builder: &mut Builder<'_>, node: &Node<Int8Weights>) {
         Op::MaxPool2d(window) if node.inputs[0] != builder.graph.input => {
             max_pool2d(builder, node, window);
         }
-        Op::MaxPool2d(_) | Op::AveragePool2d(_) | Op::Add | Op::Relu | Op::Clip(_) => {
-            qdq::node(builder, node)
+        Op::MaxPool2d(_)
+        | Op::AveragePool2d(_)
+        | Op::Codes(_)
+        | Op::Add
+        | Op::Relu
+        | Op::Clip(_) => {
+            qdq::node(builder, node);
         }
     }
 }

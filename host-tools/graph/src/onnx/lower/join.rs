@@ -1,0 +1,280 @@
+//! Concat: maps one after the other, of one scale or brought to one.
+
+use super::Lowering;
+use super::formats::normalized;
+use super::operands::Operand;
+use super::value::{Clamp, Codes, Real, Source, Value};
+use super::view::View;
+use crate::codes_op::{Axis, CodesOp};
+use crate::graph::{Quantization, TensorId};
+use crate::onnx::error::OnnxError;
+use crate::onnx::raw::RawNode;
+use crate::op::Op;
+use thumbnet_kernels::geometry::Shape;
+
+/// Most inputs of a Concat: more than any network joins, few enough for one kernel call.
+const MOST_INPUTS: usize = 64;
+
+/// Float maps that wait for the QuantizeLinear of their concatenation.
+#[derive(Clone, Debug)]
+pub(crate) struct Join {
+    node: String,
+    maps: Vec<Real>,
+    axis: i64,
+}
+
+impl Lowering<'_> {
+    /// Concat of codes, or of maps in float.
+    pub(crate) fn concat(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
+        node.only(&self.raw.file, &["axis"])?;
+        let axis = node.int(&self.raw.file, "axis", 1)?;
+        self.check_join(node, node.inputs.len())?;
+        let values: Vec<Value> = (0..node.inputs.len())
+            .map(|index| self.value(node, index).cloned())
+            .collect::<Result<_, _>>()?;
+        let name = self.output_name(node).to_owned();
+        if let Some((operands, unsigned)) = codes_of(&values) {
+            let format = self.common_format(node, &operands)?;
+            let made = (node.name.clone(), name, format);
+            let (tensor, view) = self.join(node, operands, axis, made)?;
+            return Ok(Value::Codes(Codes { tensor, view, unsigned }));
+        }
+        let maps: Option<Vec<Real>> = values.into_iter().map(real_of).collect();
+        let Some(maps) = maps else {
+            return Err(self.refuse_quantization(
+                node,
+                "it joins codes with float maps or constants".to_owned(),
+                "quantize all that it joins",
+            ));
+        };
+        let dims: Vec<Vec<usize>> = maps.iter().map(|map| map.view.dims()).collect();
+        let rank = dims[0].len();
+        let joined = normalized(axis, rank).filter(|axis| {
+            let rest = |dims: &[usize]| [&dims[..*axis], &dims[axis + 1..]].concat();
+            dims.iter().all(|other| other.len() == rank && rest(other) == rest(&dims[0]))
+        });
+        let Some(joined) = joined else {
+            let reason = format!("it joins maps of shapes {dims:?}");
+            return Err(self.refuse(node, reason, "join maps of one height and width"));
+        };
+        let mut made = dims[0].clone();
+        made[joined] = dims.iter().fold(0, |sum: usize, dims| sum.saturating_add(dims[joined]));
+        self.joins.push(Join { node: node.name.clone(), maps, axis });
+        let (source, view) = (Source::Join(self.joins.len() - 1), View::row_major(&made));
+        Ok(Value::Real(Real { source, view, clamp: Clamp::NONE }))
+    }
+
+    /// Brings the maps of a Concat to one format and joins them there.
+    pub(crate) fn emit_join(
+        &mut self,
+        quantizer: &RawNode,
+        index: usize,
+        to: Quantization,
+        name: String,
+    ) -> Result<(TensorId, View), OnnxError> {
+        let join = self.joins[index].clone();
+        let mut operands = Vec::with_capacity(join.maps.len());
+        for (index, map) in join.maps.iter().enumerate() {
+            let Some(table) = self.table_of(quantizer, map)? else {
+                return Err(self.refuse_quantization(
+                    quantizer,
+                    "it quantizes joined results that were not quantized themselves".to_owned(),
+                    "quantize each map before it is joined",
+                ));
+            };
+            let tensor = self.emit_table(quantizer, &table, to, format!("{name}_part{index}"))?;
+            operands.push(Operand { tensor, view: map.view.clone() });
+        }
+        self.join(quantizer, operands, join.axis, (join.node, name, to))
+    }
+
+    /// com.microsoft QLinearConcat.
+    pub(crate) fn qlinear_concat(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
+        node.only(&self.raw.file, &["axis"])?;
+        let axis = node.int(&self.raw.file, "axis", 1)?;
+        let to = self.format(node, 0, 1)?;
+        let count = node.inputs.len().saturating_sub(2) / 3;
+        self.check_join(node, count)?;
+        let name = self.output_name(node).to_owned();
+        let mut operands = Vec::with_capacity(count);
+        for part in 0..count {
+            let (Operand { tensor, view }, _) = self.codes_operand(node, 2 + 3 * part)?;
+            let table = self.identity(node, tensor)?;
+            let tensor = self.emit_table(node, &table, to.format, format!("{name}_part{part}"))?;
+            operands.push(Operand { tensor, view });
+        }
+        let made = (node.name.clone(), name, to.format);
+        let (tensor, view) = self.join(node, operands, axis, made)?;
+        Ok(Value::Codes(Codes { tensor, view, unsigned: to.unsigned }))
+    }
+
+    fn check_join(&self, node: &RawNode, count: usize) -> Result<(), OnnxError> {
+        if (1..=MOST_INPUTS).contains(&count) {
+            return Ok(());
+        }
+        let reason = format!("it joins {count} maps");
+        Err(self.refuse(node, reason, "join 1 to 64 maps"))
+    }
+
+    /// The one format of all `operands`.
+    fn common_format(
+        &self,
+        node: &RawNode,
+        operands: &[Operand],
+    ) -> Result<Quantization, OnnxError> {
+        let format = self.draft.format(operands[0].tensor);
+        let same = operands.iter().all(|operand| {
+            self.draft.format(operand.tensor) == format
+                && self.draft.channel_scales(operand.tensor).is_none()
+        });
+        format.filter(|_| same).ok_or_else(|| {
+            let reason = "it joins codes of different scales or zero points".to_owned();
+            self.refuse_quantization(node, reason, "join dequantized maps")
+        })
+    }
+
+    /// Joins tensors of one format; `made` are the names of node and tensor, and that format.
+    fn join(
+        &mut self,
+        node: &RawNode,
+        mut operands: Vec<Operand>,
+        axis: i64,
+        made: (String, String, Quantization),
+    ) -> Result<(TensorId, View), OnnxError> {
+        let rank = operands[0].view.dims().len();
+        let axis = normalized(axis, rank).unwrap_or(rank);
+        let mut layout = None;
+        for operand in &mut operands {
+            let found = self.laid_out(node, operand)?;
+            if layout.is_some_and(|layout| layout != found) {
+                let reason = "it joins maps of different shapes or orders of axes".to_owned();
+                return Err(self.refuse(node, reason, "join maps of one height and width"));
+            }
+            layout = Some(found);
+        }
+        let layout = layout.unwrap_or(Layout::Vector(rank));
+        let Some(axis) = layout.axis(axis) else {
+            let reason = "it joins maps along the batch or an axis of one".to_owned();
+            return Err(self.refuse(node, reason, "join channels, rows or columns"));
+        };
+        let shapes: Vec<Shape> = operands
+            .iter()
+            .map(|operand| self.draft.shape(operand.tensor).unwrap_or(Shape::new(0, 0, 0)))
+            .collect();
+        let op = Op::Codes(CodesOp::Concat(axis));
+        let shape = self.output_shape(node, &op, &shapes)?;
+        let inputs = operands.iter().map(|operand| operand.tensor).collect();
+        let (node_name, name, format) = made;
+        let tensor = self.draft.emit((node_name, op, inputs), (name, shape, format));
+        Ok((tensor, layout.view(shape)))
+    }
+
+    /// How an operand lies, after it was copied into the order of its axes if need be.
+    pub(crate) fn laid_out(
+        &mut self,
+        node: &RawNode,
+        operand: &mut Operand,
+    ) -> Result<Layout, OnnxError> {
+        self.bind_input_if_open(operand.tensor);
+        let dims = operand.view.dims();
+        if let (Some(shape), Some(view)) = (
+            self.draft.shape(operand.tensor),
+            self.draft.memory_view(operand.tensor, &operand.view),
+        ) {
+            let layouts = [Layout::ChannelsFirst, Layout::ChannelsLast, Layout::Vector(dims.len())];
+            for layout in layouts {
+                let fits = layout != Layout::Vector(dims.len()) || [shape.h, shape.w] == [1, 1];
+                if fits && layout.view(shape) == view {
+                    return Ok(layout);
+                }
+            }
+        }
+        let layout =
+            if dims.len() == 4 { Layout::ChannelsFirst } else { Layout::Vector(dims.len()) };
+        *operand = self.copied(node, operand, layout)?;
+        Ok(layout)
+    }
+}
+
+/// How ONNX's axes lie in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// `[1, c, h, w]`.
+    ChannelsFirst,
+    /// `[1, h, w, c]`.
+    ChannelsLast,
+    /// `[1, ..., c]` of this rank.
+    Vector(usize),
+}
+
+impl Layout {
+    /// Which axis of the map an ONNX axis is.
+    pub(crate) fn axis(self, axis: usize) -> Option<Axis> {
+        match (self, axis) {
+            (Self::ChannelsFirst, 2) | (Self::ChannelsLast, 1) => Some(Axis::Rows),
+            (Self::ChannelsFirst, 3) | (Self::ChannelsLast, 2) => Some(Axis::Columns),
+            (Self::ChannelsFirst, 1) | (Self::ChannelsLast, 3) => Some(Axis::Channels),
+            (Self::Vector(rank), axis) if axis + 1 == rank => Some(Axis::Channels),
+            _ => None,
+        }
+    }
+
+    /// How ONNX sees a map that lies so.
+    pub(crate) fn view(self, shape: Shape) -> View {
+        let view = View::nchw(shape);
+        match self {
+            Self::ChannelsFirst => view,
+            Self::ChannelsLast => {
+                view.transposed(&[0, 2, 3, 1]).expect("a permutation of four axes")
+            }
+            Self::Vector(rank) => View::row(shape.c, rank),
+        }
+    }
+
+    /// ONNX's axes from the outermost in memory to the innermost.
+    pub(crate) fn order(self) -> Vec<usize> {
+        match self {
+            Self::ChannelsFirst => vec![0, 2, 3, 1],
+            Self::ChannelsLast => vec![0, 1, 2, 3],
+            Self::Vector(rank) => (0..rank).collect(),
+        }
+    }
+
+    /// The shape in memory of a tensor that ONNX sees with these sides.
+    pub(crate) fn shape(self, dims: &[usize]) -> Option<Shape> {
+        match (self, dims) {
+            (Self::ChannelsFirst, &[1, c, h, w]) | (Self::ChannelsLast, &[1, h, w, c]) => {
+                Some(Shape::new(h, w, c))
+            }
+            (Self::Vector(_), dims) => {
+                let len = dims.iter().try_fold(1_usize, |len, side| len.checked_mul(*side))?;
+                (dims.last() == Some(&len)).then_some(Shape::new(1, 1, len))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// All values as operands, if all are codes of one type.
+fn codes_of(values: &[Value]) -> Option<(Vec<Operand>, bool)> {
+    let mut signs = Vec::with_capacity(values.len());
+    let operands = values
+        .iter()
+        .map(|value| match value {
+            Value::Codes(Codes { tensor, view, unsigned }) => {
+                signs.push(*unsigned);
+                Some(Operand { tensor: *tensor, view: view.clone() })
+            }
+            _ => None,
+        })
+        .collect::<Option<_>>()?;
+    let unsigned = *signs.first()?;
+    signs.iter().all(|sign| *sign == unsigned).then_some((operands, unsigned))
+}
+
+fn real_of(value: Value) -> Option<Real> {
+    match value {
+        Value::Real(real) => Some(real),
+        _ => None,
+    }
+}

@@ -1,0 +1,133 @@
+//! Pad: a border of one value, of which a convolution after it makes its own padding.
+
+use super::Lowering;
+use super::formats::normalized;
+use super::join::Layout;
+use super::operands::Operand;
+use super::value::Value;
+use crate::codes_op::{Axis, CodesOp};
+use crate::graph::Quantization;
+use crate::onnx::error::OnnxError;
+use crate::onnx::interface::{quantize, recode};
+use crate::onnx::raw::{Data, RawNode};
+use crate::op::Op;
+use thumbnet_kernels::geometry::{Padding, Shape};
+
+impl Lowering<'_> {
+    pub(crate) fn pad(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
+        let file = &self.raw.file;
+        node.only(file, &["mode", "pads", "paddings", "value"])?;
+        if node.text(file, "mode")?.unwrap_or("constant") != "constant" {
+            let reason = "it repeats or mirrors the edges of its input".to_owned();
+            return Err(self.refuse(node, reason, "pad with a constant"));
+        }
+        let mut operand = self.copy_operand(node)?;
+        let layout = self.laid_out(node, &mut operand)?;
+        let padding = self.padding(node, layout, operand.view.dims().len())?;
+        let Some(format) = self.draft.format(operand.tensor) else {
+            let reason = "it works on codes whose scale is not known yet".to_owned();
+            return Err(self.refuse_quantization(node, reason, "quantize the model's input"));
+        };
+        let value = self.pad_value(node, format)?;
+        let op = Op::Codes(CodesOp::Pad(padding, value));
+        let input = self.draft.shape(operand.tensor).unwrap_or(Shape::new(0, 0, 0));
+        let made = self.output_shape(node, &op, &[input])?;
+        let name = self.output_name(node).to_owned();
+        let parts = (node.name.clone(), op, vec![operand.tensor]);
+        let tensor = self.draft.emit(parts, (name, made, format));
+        self.copy_of(node, Operand { tensor, view: layout.view(made) })
+    }
+
+    /// Rows and columns to add.
+    fn padding(&self, node: &RawNode, layout: Layout, rank: usize) -> Result<Padding, OnnxError> {
+        let file = &self.raw.file;
+        let refuse = |reason: &str| {
+            self.refuse(node, reason.to_owned(), "pad rows and columns, by constants from 0 up")
+        };
+        let attribute = node.ints(file, "pads")?.or(node.ints(file, "paddings")?);
+        let pads = match attribute {
+            Some(pads) => pads.to_vec(),
+            None => match self.value(node, 1)? {
+                Value::Constant(array) => array.data.integers().unwrap_or_default(),
+                _ => return Err(refuse("its padding is computed while the model runs")),
+            },
+        };
+        let axes: Vec<i64> = match self.optional(node, 3) {
+            Some(_) => self.integers(node, 3)?,
+            None => (0..rank as i64).collect(),
+        };
+        if pads.len() != 2 * axes.len() {
+            return Err(refuse("its padding has another length than its input has axes"));
+        }
+        let mut padding = Padding::NONE;
+        let (before, after) = pads.split_at(axes.len());
+        for ((axis, before), after) in axes.iter().zip(before).zip(after) {
+            if [*before, *after] == [0, 0] {
+                continue;
+            }
+            let place = normalized(*axis, rank).and_then(|axis| layout.axis(axis));
+            let sides = [*before, *after].map(|side| usize::try_from(side).ok());
+            match (place, sides) {
+                (Some(Axis::Rows), [Some(top), Some(bottom)]) => {
+                    padding = Padding { top, bottom, ..padding };
+                }
+                (Some(Axis::Columns), [Some(left), Some(right)]) => {
+                    padding = Padding { left, right, ..padding };
+                }
+                _ => return Err(refuse("it pads channels or the batch, or cuts")),
+            }
+        }
+        Ok(padding)
+    }
+
+    /// The code of the border.
+    fn pad_value(&self, node: &RawNode, format: Quantization) -> Result<i8, OnnxError> {
+        let unsigned = match self.value(node, 0)? {
+            Value::Codes(codes) => Some(codes.unsigned),
+            _ => None,
+        };
+        let given = match self.optional(node, 2) {
+            None => None,
+            Some(Value::Constant(array)) if array.data.len() == 1 => Some(&array.data),
+            Some(Value::Weights(value)) if value.codes.data.len() == 1 && unsigned.is_none() => {
+                let (code, scale) = value.centred(0).unwrap_or((0, 0.0));
+                return self.exact_code(node, code as f32 * scale, format);
+            }
+            Some(_) => return Err(self.odd_value(node)),
+        };
+        match (unsigned, given) {
+            // The code 0, whatever it stands for.
+            (Some(true), None) => Ok(recode(0)),
+            (Some(false), None) => Ok(0),
+            (Some(true), Some(Data::U8(value))) => Ok(recode(value[0])),
+            (Some(false), Some(Data::I8(value))) => Ok(value[0]),
+            (None, None) => {
+                let value = node.float(&self.raw.file, "value", 0.0)?;
+                self.exact_code(node, value, format)
+            }
+            (None, Some(Data::F32(value))) => self.exact_code(node, value[0], format),
+            _ => Err(self.odd_value(node)),
+        }
+    }
+
+    /// The code that stands for `value` and for nothing else near it.
+    fn exact_code(
+        &self,
+        node: &RawNode,
+        value: f32,
+        format: Quantization,
+    ) -> Result<i8, OnnxError> {
+        let code = quantize(value, format);
+        let steps = i16::from(code) - i16::from(format.zero_point);
+        if f32::from(steps) * format.scale == value {
+            return Ok(code);
+        }
+        let reason = format!("it pads with {value}, which is no code of its input");
+        Err(self.refuse_quantization(node, reason, "pad with 0"))
+    }
+
+    fn odd_value(&self, node: &RawNode) -> OnnxError {
+        let reason = "its value is not one constant of its input's type".to_owned();
+        self.refuse(node, reason, "pad with a constant")
+    }
+}
