@@ -68,32 +68,66 @@ impl<P: Precision> Lowering<'_, P> {
         Ok(())
     }
 
-    /// A slice of a one-dimensional constant.
+    /// A slice of a constant, along any axes, in steps of any size and direction.
     fn slice(&self, node: &RawNode, inputs: &[Rc<Array>]) -> Result<Option<Array>, OnnxError> {
         let file = &self.raw.file;
-        let bounds = match (node.ints(file, "starts")?, node.ints(file, "ends")?) {
-            (Some(starts), Some(ends)) => Some((starts.to_vec(), ends.to_vec(), vec![1])),
-            _ => inputs.get(1).zip(inputs.get(2)).and_then(|(starts, ends)| {
-                let steps = inputs.get(4).map_or(Some(vec![1]), |steps| steps.data.integers())?;
-                Some((starts.data.integers()?, ends.data.integers()?, steps))
-            }),
+        // Inputs that are left out have no place in `inputs`.
+        let given = |index: usize| -> Option<Vec<i64>> {
+            node.inputs.get(index)?.as_ref()?;
+            let place = node.inputs[..index].iter().flatten().count();
+            inputs.get(place)?.data.integers().filter(|list| list.len() <= MAX_RANK)
         };
-        let Some((starts, ends, steps)) = bounds else { return Ok(None) };
-        let (&[start], &[end], &[1]) = (&starts[..], &ends[..], &steps[..]) else {
+        let list = |name, index| Ok(node.ints(file, name)?.map(<[i64]>::to_vec).or(given(index)));
+        let (Some(starts), Some(ends)) = (list("starts", 1)?, list("ends", 2)?) else {
             return Ok(None);
         };
-        let &[len] = inputs[0].dims.as_slice() else { return Ok(None) };
-        let bound = |at: i64| {
-            let len = len as i64;
-            (if at < 0 { at.saturating_add(len) } else { at }).clamp(0, len) as usize
-        };
-        let indices: Vec<usize> = (bound(start)..bound(end)).collect();
-        Ok(Some(Array { dims: vec![indices.len()], data: inputs[0].data.gather(&indices) }))
+        let axes = list("axes", 3)?.unwrap_or_else(|| (0..starts.len() as i64).collect());
+        let steps = given(4).unwrap_or_else(|| vec![1; starts.len()]);
+        if [&ends, &axes, &steps].iter().any(|other| other.len() != starts.len()) {
+            return Ok(None);
+        }
+        if inputs[0].data.len() == 0 {
+            // Sides beside one of 0 may be of any size.
+            return Ok(None);
+        }
+        let dims = &inputs[0].dims;
+        let mut kept: Vec<Vec<usize>> = dims.iter().map(|&dim| (0..dim).collect()).collect();
+        for (((start, end), axis), step) in starts.iter().zip(&ends).zip(&axes).zip(&steps) {
+            let Some(axis) = normalized(*axis, dims.len()) else { return Ok(None) };
+            let Some(indices) = sliced(dims[axis], *start, *end, *step) else { return Ok(None) };
+            kept[axis] = indices;
+        }
+        let mut positions = vec![0];
+        for (axis, indices) in kept.iter().enumerate() {
+            let place = |outer: usize| indices.iter().map(move |at| outer * dims[axis] + at);
+            positions = positions.into_iter().flat_map(place).collect();
+        }
+        let data = inputs[0].data.gather(&positions);
+        Ok(Some(Array { dims: kept.iter().map(Vec::len).collect(), data }))
     }
 }
 
+/// The indices that a slice keeps of an axis of `len`; `None` for a step of 0.
+fn sliced(len: usize, start: i64, end: i64, step: i64) -> Option<Vec<usize>> {
+    let len = i64::try_from(len).ok()?;
+    let from_front = |at: i64| if at < 0 { at.saturating_add(len) } else { at };
+    // Backwards, the end may lie before the first index.
+    let (least, most) = if step > 0 { (0, len) } else { (-1, len - 1) };
+    let [start, end] = [start, end].map(|at| from_front(at).clamp(least, most));
+    let mut indices = Vec::new();
+    let mut at = start;
+    while if step > 0 { at < end } else { at > end } {
+        indices.push(usize::try_from(at).ok()?);
+        at = at.saturating_add(step);
+        if step == 0 {
+            return None;
+        }
+    }
+    (step != 0).then_some(indices)
+}
+
 /// The numbers behind a DequantizeLinear.
-fn dequantized(constant: &QuantizedConstant) -> Option<Rc<Array>> {
+pub(crate) fn dequantized(constant: &QuantizedConstant) -> Option<Rc<Array>> {
     let real = |position| {
         constant.centred(position).map(|(code, scale)| (code as f64 * f64::from(scale)) as f32)
     };
@@ -240,7 +274,7 @@ fn narrowed<T: TryFrom<i64>>(values: Vec<i64>) -> Option<Vec<T>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{arithmetic, concat, gather};
+    use super::{arithmetic, concat, gather, sliced};
     use crate::onnx::raw::{Array, Data};
     use std::rc::Rc;
 
@@ -254,6 +288,17 @@ mod tests {
         assert_eq!(picked, *list(&[1, 5]));
         assert_eq!(concat(&[list(&[1]), list(&[1600])]).unwrap(), *list(&[1, 1600]));
         assert_eq!(arithmetic("Mul", &[list(&[5, 5]), list(&[64])]).unwrap(), *list(&[320, 320]));
+    }
+
+    #[test]
+    fn slices_go_both_ways() {
+        assert_eq!(sliced(5, 1, -1, 1), Some(vec![1, 2, 3]));
+        assert_eq!(sliced(4, -1, i64::MIN, -1), Some(vec![3, 2, 1, 0]));
+        assert_eq!(sliced(4, -1, i64::MIN + 1, -2), Some(vec![3, 1]));
+        assert_eq!(sliced(4, 0, i64::MAX, 3), Some(vec![0, 3]));
+        assert_eq!(sliced(4, 3, 1, 1), Some(vec![]));
+        assert_eq!(sliced(0, -1, i64::MIN, -1), Some(vec![]));
+        assert_eq!(sliced(4, 0, 4, 0), None);
     }
 
     #[test]

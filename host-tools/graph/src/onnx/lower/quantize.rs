@@ -1,5 +1,6 @@
 //! QuantizeLinear and DequantizeLinear: the borders between codes and float.
 
+use super::fold::dequantized;
 use super::formats::{FileFormat, normalized};
 use super::value::{Clamp, Codes, MapCodes, Probabilities, Real, Source, Value};
 use super::view::View;
@@ -36,9 +37,22 @@ impl Lowering<'_> {
                 Ok(Value::Probabilities(Probabilities { codes: true, ..probabilities }))
             }
             Value::Constant(array) => self.quantize_constant(node, &array),
-            Value::Codes(_) | Value::Weights(_) | Value::Probabilities(_) => Err(
-                self.refuse_quantization(node, "its input is not float".to_owned(), EXPORT_AGAIN)
-            ),
+            Value::Weights(weights) => {
+                self.spend(node, weights.codes.data.len())?;
+                match dequantized(&weights) {
+                    Some(array) => self.quantize_constant(node, &array),
+                    None => Err(self.refuse_quantization(
+                        node,
+                        "its input is not float".to_owned(),
+                        EXPORT_AGAIN,
+                    )),
+                }
+            }
+            Value::Codes(_) | Value::Probabilities(_) => Err(self.refuse_quantization(
+                node,
+                "its input is not float".to_owned(),
+                EXPORT_AGAIN,
+            )),
         }
     }
 
