@@ -238,15 +238,14 @@ impl Planes {
             };
             planes(codes, shape, words);
         } else {
-            let rows =
-                words.chunks_exact_mut(self.row_words.max(1)).zip(codes.chunks((w * c).max(1)));
-            for (planes, row) in rows {
-                let planes = planes.chunks_exact_mut(plane_words.max(1)).take(channels).enumerate();
-                for (channel, plane) in planes {
-                    for (x, pixel) in row.chunks(c.max(1)).take(pixels).enumerate() {
-                        let code = pixel.get(channel).map_or(0, |code| code.get());
-                        set_halfword(plane, self.padding.left + x, i16::from(code));
-                    }
+            for (row, channel) in
+                (0..last - first).flat_map(|row| (0..channels).map(move |c| (row, c)))
+            {
+                let plane = words.get_mut((row * PLANES + channel) * plane_words..);
+                let plane = plane.unwrap_or_default();
+                for x in 0..pixels {
+                    let code = codes.get((row * w + x) * c + channel).map_or(0, Cell::get);
+                    set_halfword(plane, self.padding.left + x, i16::from(code));
                 }
             }
         }
