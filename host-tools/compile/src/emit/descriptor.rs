@@ -22,8 +22,10 @@ fn constant(index: usize, step: &Step, places: Places) -> String {
     let name = names::plain(&step.name);
     let type_name = type_name(&step.call);
     let generics = generics(&step.call);
+    // Rustfmt breaks a list of lengths by how long it is.
+    let skip = if let Call::Concat { .. } = step.call { "#[rustfmt::skip]\n" } else { "" };
     let mut text = format!(
-        "/// {name}: {} {} to {}.\nconst LAYER_{index}: {type_name}{generics} = {type_name} {{\n",
+        "/// {name}: {} {} to {}.\n{skip}const LAYER_{index}: {type_name}{generics} = {type_name} {{\n",
         row.op,
         text_of(step.input_shape),
         text_of(step.output_shape)

@@ -38,6 +38,8 @@ fn import(module: &str, items: &[&str]) -> String {
 
 /// The longest line that rustfmt leaves a list of imports in: two short of its 100 columns.
 const MOST_COLUMNS: usize = 98;
+/// The longest of several lines.
+const MOST_FILLED_COLUMNS: usize = 100;
 
 /// A list on one line where it fits, else filled lines, as rustfmt does it.
 fn import_list(module: &str, items: &[&str]) -> String {
@@ -45,7 +47,15 @@ fn import_list(module: &str, items: &[&str]) -> String {
     if line.len() <= MOST_COLUMNS {
         return line + "\n";
     }
-    format!("use thumbnet_kernels::{module}::{{\n    {},\n}};\n", items.join(", "))
+    let mut lines = vec![String::from("   ")];
+    for item in items {
+        let word = format!(" {item},");
+        match lines.last_mut() {
+            Some(line) if line.len() + word.len() <= MOST_FILLED_COLUMNS => line.push_str(&word),
+            _ => lines.push(format!("   {word}")),
+        }
+    }
+    format!("use thumbnet_kernels::{module}::{{\n{}\n}};\n", lines.join("\n"))
 }
 
 /// Names of the descriptor types in use, sorted.

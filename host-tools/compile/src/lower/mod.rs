@@ -65,11 +65,11 @@ impl Site<'_> {
         names::node(self.group.head, &self.head.name, self.head.op.name())
     }
 
-    /// The smallest output code: that of real 0 where a ReLU clamps.
+    /// The smallest output code: that of real 0 where a ReLU clamps, unless a later clip is below it.
     fn min(&self) -> i8 {
-        let [min, _] = self.group.limits;
+        let [min, max] = self.group.limits;
         match self.head.op {
-            Op::Relu => min.max(self.format(self.output()).zero_point),
+            Op::Relu => min.max(self.format(self.output()).zero_point).min(max),
             _ => min,
         }
     }

@@ -5,7 +5,8 @@ use crate::scratch::{Scratch, has, succeed};
 use std::path::Path;
 use std::process::Command;
 use thumbnet_compile::{InstructionSet, Optimize, Options, compile, emit};
-use thumbnet_graph::{Int8Graph, Shape, Window};
+use thumbnet_graph::testing::codes_graph;
+use thumbnet_graph::{Axis, CodesOp, Int8Graph, Op, Shape, Window};
 
 fn sources() -> Vec<(Int8Graph, Options)> {
     let unfused = Options { fuse: false, ..Options::default() };
@@ -21,8 +22,23 @@ fn sources() -> Vec<(Int8Graph, Options)> {
         (every_kind(), fast),
         (pool_only, Options::default()),
     ];
+    graphs.extend((0..CODES_GRAPHS).map(|seed| (codes_graph(seed), Options::default())));
+    graphs.push((many_parts(), Options::default()));
     graphs.extend(HOSTILE.iter().map(|name| (hostile(name), Options::default())));
     graphs
+}
+
+/// Random networks of the operations on codes.
+const CODES_GRAPHS: u64 = 24;
+
+/// A concatenation of more maps than a line has room for.
+fn many_parts() -> Int8Graph {
+    let builder = Builder::new("many-parts", Shape::new(2, 2, 100));
+    let format = builder.format();
+    let parts = vec![builder.output(); 30];
+    let joined = Shape::new(2, 2, 3_000);
+    let op = Op::Codes(CodesOp::Concat(Axis::Channels));
+    builder.join("concat", op, parts, joined, format).dense("dense", 2).build()
 }
 
 const HOSTILE: [&str; 6] = [

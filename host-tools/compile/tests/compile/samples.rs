@@ -108,8 +108,14 @@ impl Builder {
         self.graph.tensor(self.graph.output).shape
     }
 
-    fn format(&self) -> Quantization {
+    /// Format of the last map.
+    pub fn format(&self) -> Quantization {
         self.graph.tensor(self.graph.output).format
+    }
+
+    /// The last map.
+    pub fn output(&self) -> TensorId {
+        self.graph.output
     }
 
     /// As small as trained weights are, so that long filters can be packed.

@@ -2,7 +2,7 @@
 
 use crate::samples::{Builder, every_kind, seed_cnn};
 use thumbnet_compile::{Call, InstructionSet, Optimize, Options, Program, Summary, compile};
-use thumbnet_graph::{Int8Graph, Op, Shape, Window};
+use thumbnet_graph::{CodesOp, Int8Graph, Op, Quantization, Shape, Window};
 
 fn compiled(graph: &Int8Graph, fuse: bool) -> Program {
     compile(graph, [7; 8], &Options { fuse, ..Options::default() }).expect("it compiles")
@@ -185,4 +185,18 @@ fn dense_layers_are_packed_however_large_their_sums() {
     let options = Options { instruction_set: InstructionSet::Armv7em, ..Options::default() };
     let program = compile(&graph, [0; 8], &options).expect("it compiles");
     assert_eq!(program.steps[0].call.kernel(), "packed_dense");
+}
+
+#[test]
+fn a_clip_below_the_zero_of_a_relu_wins() {
+    let format = Quantization { scale: 0.5, zero_point: 10 };
+    let builder = Builder::new("clipped", Shape::new(2, 2, 1));
+    let builder =
+        builder.push("mean", Op::AveragePool2d(Window::UNIT), Shape::new(2, 2, 1), format);
+    let builder = builder.max_pool("pool", Window::UNIT).relu("relu");
+    let clip = Op::Codes(CodesOp::Clip([-20, 5]));
+    let program = compiled(&builder.push("clip", clip, Shape::new(2, 2, 1), format).build(), true);
+    let last = program.steps.last().expect("there is one").call.requantize();
+    let requantize = last.expect("a ReLU alone is an average of one");
+    assert_eq!([requantize.min, requantize.max], [5, 5]);
 }

@@ -4,8 +4,10 @@
 mod codes;
 mod evaluate;
 mod random;
+mod random_codes;
 mod random_graph;
 
 pub use evaluate::evaluate;
 pub use random::Random;
+pub use random_codes::codes_graph;
 pub use random_graph::{int8_graph, seed_cnn};

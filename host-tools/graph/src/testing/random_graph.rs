@@ -42,13 +42,13 @@ pub fn seed_cnn(seed: u64) -> Int8Graph {
     builder.graph
 }
 
-struct GraphBuilder {
-    random: Random,
-    graph: Int8Graph,
+pub(super) struct GraphBuilder {
+    pub(super) random: Random,
+    pub(super) graph: Int8Graph,
 }
 
 impl GraphBuilder {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let shape =
             Shape::new(random.within(3..=12), random.within(3..=12), random.pick(&[1, 2, 3, 4, 8]));
@@ -121,12 +121,12 @@ impl GraphBuilder {
         self.emit("add", Op::Add, vec![first, second], shape, format)
     }
 
-    fn dense(&mut self, map: TensorId, channels: usize) -> TensorId {
+    pub(super) fn dense(&mut self, map: TensorId, channels: usize) -> TensorId {
         let Shape { h, w, .. } = self.graph.tensor(map).shape;
         self.conv(map, Window { kernel: [h, w], ..Window::UNIT }, 1, channels, false)
     }
 
-    fn conv(
+    pub(super) fn conv(
         &mut self,
         map: TensorId,
         window: Window,
@@ -151,14 +151,14 @@ impl GraphBuilder {
         self.emit("conv", op, vec![map], made, format)
     }
 
-    fn pool(&mut self, map: TensorId, op: Op<Int8Weights>) -> TensorId {
+    pub(super) fn pool(&mut self, map: TensorId, op: Op<Int8Weights>) -> TensorId {
         let input = self.graph.tensor(map);
         let format = input.format;
         let made = op.output_shape(&[input.shape]).expect("the window was chosen to fit");
         self.emit("step", op, vec![map], made, format)
     }
 
-    fn emit(
+    pub(super) fn emit(
         &mut self,
         stem: &str,
         op: Op<Int8Weights>,
@@ -180,7 +180,7 @@ impl GraphBuilder {
 
     /// A window with at least one position on a map of `shape`; `pool` keeps its padding below its
     /// kernel.
-    fn fitting_window(&mut self, shape: Shape, pool: bool) -> Window {
+    pub(super) fn fitting_window(&mut self, shape: Shape, pool: bool) -> Window {
         let random = &mut self.random;
         let kernel = [random.within(1..=shape.h.min(3)), random.within(1..=shape.w.min(3))];
         let most = |side: usize| if pool { (side - 1).min(1) } else { 1 };
