@@ -6,10 +6,11 @@ use std::path::Path;
 use std::process::Command;
 use thumbnet_compile::emit;
 use thumbnet_graph::Int8Graph;
+use thumbnet_graph::testing::codes_graph;
 use thumbnet_simulate::desktop;
 
-/// Random networks compiled into the one test program.
-const GENERATED: u64 = 24;
+/// Random networks compiled into the one test program; half of them of operations on codes.
+const GENERATED: u64 = 48;
 
 #[test]
 fn generated_code_gives_the_bytes_of_the_interpreter() {
@@ -35,7 +36,7 @@ fn generated_code_gives_the_bytes_of_the_interpreter() {
     let mut expected = String::new();
     for seed in 0..GENERATED {
         let mut random = Random::new(1_000 + seed);
-        let mut network = random.network();
+        let mut network = if seed < GENERATED / 2 { random.network() } else { codes_graph(seed) };
         if seed.is_multiple_of(2) {
             give_hostile_names(&mut network, seed as usize);
         }

@@ -1,5 +1,6 @@
 //! The desktop interpreter against an independent reading of ONNX, and against the generated code.
 
+mod codes;
 mod foreign;
 mod generated;
 mod oracle;
