@@ -32,7 +32,8 @@ pub fn lookup(layer: &Lookup<'_>, input: &Map, output: &Map) {
         return;
     }
     let (tables, _) = layer.tables.as_chunks::<ENTRIES>();
-    for (output, input) in output.chunks(tables.len()).zip(input.chunks(tables.len())) {
+    let channels = tables.len().max(1);
+    for (output, input) in output.chunks(channels).zip(input.chunks(channels)) {
         for ((output, input), table) in output.iter().zip(input).zip(tables) {
             let index = usize::from(input.get().cast_unsigned() ^ 0x80);
             output.set(table[index]);

@@ -37,8 +37,9 @@ pub fn pad(layer: &Pad, input: &Map, output: &Map) {
     let Shape { w, c, .. } = layer.input;
     let Padding { top, left, right, .. } = layer.padding;
     let row_len = ((left + w + right) * c).max(1);
+    let input_row_len = (w * c).max(1);
     for (y, row) in output.chunks(row_len).enumerate() {
-        let inside = y.checked_sub(top).and_then(|y| input.chunks(w * c).nth(y));
+        let inside = y.checked_sub(top).and_then(|y| input.chunks(input_row_len).nth(y));
         let mut codes = inside.unwrap_or_default().iter();
         for (at, code) in row.iter().enumerate() {
             let from = if at < left * c { None } else { codes.next() };

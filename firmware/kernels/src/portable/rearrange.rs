@@ -56,7 +56,8 @@ pub fn rearrange(layer: &Rearrange, input: &Map, output: &Map) {
             }
             from = from.wrapping_add_signed(inner.stride);
         }
-        for (index, each) in indices.iter_mut().zip(outer).rev() {
+        // By reference: the iterator of an array itself has a panic path at the other end.
+        for (index, each) in indices.iter_mut().zip(&outer).rev() {
             *index += 1;
             offset = offset.wrapping_add_signed(each.stride);
             if *index < each.count {
