@@ -62,6 +62,28 @@ fn the_firmware_gives_the_bytes_of_the_desktop() {
     }
 }
 
+/// Two networks of every operation that only other tools' files have.
+#[test]
+fn the_firmware_runs_what_other_tools_write() {
+    if !is_equipped() {
+        return;
+    }
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/foreign/onnxruntime");
+    for name in ["operations", "operations-qlinear"] {
+        let model = files.join(name).join("model.onnx");
+        let program = compile_file(&model, &Options::default()).expect("the network is valid");
+        for board in qemu::all_boards().expect("the boards are there") {
+            let image = boards::build(&board, &model).unwrap_or_else(|error| panic!("{error}"));
+            let emulator = Emulator::start(&board, &image);
+            let mut emulator = emulator.unwrap_or_else(|error| panic!("{error}"));
+            layers_agree(&mut emulator, &program);
+            let bare = qemu::build_bare(&board, &model).unwrap_or_else(|error| panic!("{error}"));
+            let bare = elf::Image::read(&bare).expect("it is an image");
+            assert_eq!(bare.forbidden_symbols(), <[&str; 0]>::default(), "{name}");
+        }
+    }
+}
+
 fn board_agrees(board: &Board, model: &Path, folder: &Path) {
     let image = boards::build(board, model).unwrap_or_else(|error| panic!("{error}"));
     // With plain kernels, whatever kernels the board has.
