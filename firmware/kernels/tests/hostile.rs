@@ -10,9 +10,10 @@ use thumbnet_kernels::packed::{
     winograd_scratch_bytes, winograd4_kernel_exists, winograd4_scratch_bytes,
 };
 use thumbnet_kernels::portable::{
-    Add, AddFloat, AveragePool2d, Conv2d, Dense, DepthwiseConv2d, MaxPool2d,
+    Add, AddFloat, AveragePool2d, AveragePoolFloat, Combine, Concat, Conv2d, Dense,
+    DepthwiseConv2d, Function, Lookup, Loop, MaxPool2d, Pad, Rearrange, Rule, SumOrder,
 };
-use thumbnet_kernels::requantize::FixedPoint;
+use thumbnet_kernels::requantize::{FixedPoint, Rounding};
 use thumbnet_kernels::{Armv7em, Backend, Portable, Scalar};
 
 /// xorshift64*, seeded.
@@ -136,7 +137,71 @@ fn run_everything<B: Backend>(seed: u64) -> bool {
     let mut scratch = vec![0; random.below(3000)];
     B::depthwise_conv2d(&layer, &cells(&codes), &mut scratch, map(&mut out));
     run_packed::<B>(random);
+    run_codes::<B>(random);
     sound
+}
+
+/// The kernels that only other tools' files need.
+fn run_codes<B: Backend>(random: &mut Random) {
+    let Sizes { input, output, window, .. } = Sizes::random(random);
+    let output = Shape { c: input.c, ..output };
+    let codes = vec![1; random.len(&[input.h, input.w, input.c])];
+    let mut out = vec![0; random.len(&[output.h, output.w, output.c])];
+    let mut number = || f32::from_bits((random.below(1 << 16) as u32) << 16);
+    let numbers = [0; 4].map(|_| number());
+    let [scale, other, factor, addend] = numbers;
+    let wild = random.below(1 << 16) as u16 as i16;
+    let rounding = Rounding { addend, offset: wild, min: -128, max: 127 };
+    for order in [SumOrder::Rows, SumOrder::Columns, SumOrder::Lanes, SumOrder::Packets] {
+        let pool = AveragePoolFloat {
+            input,
+            output,
+            window,
+            order,
+            counts_padding: random.below(2) == 0,
+            input_zero_point: -128,
+            scales: [scale, other],
+            rounding,
+        };
+        B::average_pool_float(&pool, &cells(&codes), map(&mut out));
+    }
+    let zero_points = [-128, 127];
+    let scales = [scale, other, factor];
+    let pixel = vec![1; random.len(&[input.c])];
+    for rule in [
+        Rule::Real { function: Function::Multiply, zero_points, scales },
+        Rule::FusedSum { factors: [scale, other], addend, code_offset: wild },
+        Rule::ScaledProduct { zero_points, factor },
+    ] {
+        let mut same = vec![0; codes.len()];
+        let layer = Combine { rule, rounding };
+        B::combine(&layer, &cells(&codes), &cells(&pixel), map(&mut same));
+        B::combine(&layer, &cells(&codes), &cells(&codes), map(&mut out));
+    }
+    let channels = if random.below(2) == 0 { 1 } else { input.c };
+    let tables = vec![1; random.len(&[256, channels])];
+    let mut same = vec![0; codes.len()];
+    B::lookup(&Lookup { tables: &tables }, &cells(&codes), map(&mut same));
+    B::lookup(&Lookup { tables: &tables }, &cells(&codes), map(&mut out));
+    let lengths = [input.c, random.size()];
+    let [one, other] =
+        [cells(&codes), cells(&vec![1; random.len(&[input.h, input.w, lengths[1]])])];
+    let mut joined = vec![0; one.len() + other.len()];
+    B::concat(&Concat { lengths: &lengths }, &[&one, &other], map(&mut joined));
+    B::concat(&Concat { lengths: &lengths }, &[&one], map(&mut out));
+    B::concat(&Concat { lengths: &[] }, &[], map(&mut out));
+    let loops = [0; 6].map(|_| match random.below(3) {
+        0 => Loop::ONCE,
+        _ => Loop { count: random.size(), stride: random.size().cast_signed() },
+    });
+    let counts = loops.map(|each| each.count);
+    let mut copy = vec![0; random.len(&counts)];
+    B::rearrange(&Rearrange { start: random.size(), loops }, &one, map(&mut copy));
+    let Padding { top, left, bottom, right } = window.padding;
+    let [h, w] = [[top, input.h, bottom], [left, input.w, right]]
+        .map(|parts| parts.into_iter().fold(0, usize::saturating_add));
+    let mut framed = vec![0; random.len(&[h, w, input.c])];
+    B::pad(&Pad { input, padding: window.padding, value: 1 }, &one, map(&mut framed));
 }
 
 fn run_packed<B: Backend>(random: &mut Random) {

@@ -2,10 +2,16 @@
 
 mod add;
 mod add_float;
+mod average_pool_float;
+mod combine;
+mod concat;
 mod conv2d;
 mod dense;
 mod depthwise_conv2d;
 mod golden;
+mod lookup;
 mod oracle;
+mod pad;
 mod pools;
 mod random;
+mod rearrange;
