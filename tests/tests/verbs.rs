@@ -140,6 +140,15 @@ fn train_and_export_report_what_was_learned() {
         let bytes = std::fs::metadata(folder.join("model/model.onnx")).expect("written").len();
         assert_eq!(exported["bytes"], bytes);
     }
+    // No network gains so much, so the check fails; it is no bad input.
+    for limit in ["--max-drop=-1000", "--max-drop=nan"] {
+        let refused = ["export", "model", limit, "-o", "refused.onnx"];
+        let refused = Outcome::in_folder(folder, &refused);
+        assert_eq!(refused.code, Some(1), "{refused:#?}");
+        assert!(refused.stderr.contains("nothing was written"), "{refused:#?}");
+        assert!(!refused.stdout.contains("wrote"), "{refused:#?}");
+        assert!(!folder.join("refused.onnx").exists());
+    }
 }
 
 #[test]
