@@ -183,7 +183,8 @@ fn profile_and_the_emulator_report_costs() {
     assert_eq!(Some(instructions.sum()), costs["total"]["instructions"].as_u64());
     let plot = ["profile", "small.onnx", "--optimize", "size", "--plot", "plot.svg", "--json"];
     let small = report(folder, &plot, &["total", "layers"]);
-    assert!(small["total"]["flash_bytes"].as_u64() < costs["total"]["flash_bytes"].as_u64());
+    // No scratch memory, weights as they are, plain kernels.
+    assert!(small["total"]["ram_bytes"].as_u64() < costs["total"]["ram_bytes"].as_u64());
     assert!(small["total"]["instructions"].as_u64() > costs["total"]["instructions"].as_u64());
     let svg = std::fs::read_to_string(folder.join("plot.svg")).expect("it is written");
     assert!(svg.starts_with("<svg") && svg.matches("<rect").count() > layers.len(), "{svg}");

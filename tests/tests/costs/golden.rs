@@ -44,7 +44,7 @@ fn parse(text: &str) -> Vec<Cost> {
 }
 
 /// One line for every cost that is not what it was.
-fn compare(costs: &[Cost], golden: &[Cost]) -> Vec<String> {
+pub fn compare(costs: &[Cost], golden: &[Cost]) -> Vec<String> {
     let find =
         |list: &[Cost], name: &str| list.iter().find(|cost| cost.0 == name).map(|cost| cost.1);
     let changed = costs.iter().filter_map(|(name, value)| match find(golden, name) {

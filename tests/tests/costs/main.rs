@@ -17,6 +17,8 @@ use thumbnet_simulate::qemu;
 
 /// What the inference may use beside the arena, `main` and start-up code included.
 const MOST_STACK_BYTES: u64 = 1 << 10;
+/// The same where cores without DSP keep the pixels of a convolution on the stack.
+const MOST_SCALAR_STACK_BYTES: u64 = 2 << 10;
 /// What the smallest firmware of the seed CNN may have beside its weights.
 const MOST_CODE_BYTES: u64 = 16_000;
 
@@ -54,12 +56,15 @@ fn golden(board: &Board, model: &ModelFile) -> std::path::PathBuf {
 
 fn under_all_profiles(board: &Board, model: &ModelFile) -> Vec<Cost> {
     // Without packed kernels there is nothing to choose, and one profile stands for all.
-    let profiles = if board.name == qemu::BOARD { &PROFILES[..] } else { &PROFILES[2..] };
+    let (profiles, most_stack_bytes) = match board.name == qemu::BOARD {
+        true => (&PROFILES[..], MOST_STACK_BYTES),
+        false => (&PROFILES[2..], MOST_SCALAR_STACK_BYTES),
+    };
     let mut lines = Vec::new();
     for &optimize in profiles {
         let costs = measure(board, model, optimize);
         let stack = costs.stack_bytes;
-        assert!(stack <= MOST_STACK_BYTES, "{}, {optimize}: {stack} B of stack", model.name);
+        assert!(stack <= most_stack_bytes, "{}, {optimize}: {stack} B of stack", model.name);
         lines.extend(costs.lines(optimize));
     }
     lines
@@ -84,5 +89,6 @@ fn the_seed_cnn_costs_what_was_promised_and_the_same_again() {
         assert!(*stack_bytes <= MOST_STACK_BYTES, "{stack_bytes} B of stack");
     }
     let again = measure(&board, &model, Optimize::Size);
-    assert_eq!(again.lines(Optimize::Size), size.lines(Optimize::Size));
+    let [again, size] = [again, size].map(|costs| costs.lines(Optimize::Size));
+    assert_eq!(golden::compare(&again, &size), [""; 0], "more than ticks of the clock differ");
 }
