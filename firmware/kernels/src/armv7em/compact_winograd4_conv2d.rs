@@ -31,6 +31,7 @@ pub const fn compact_winograd4_conv2d_order() -> Order {
 ///         products = patch * weights
 ///         codes of each channel and tile = A (products) A', scaled
 /// ```
+#[inline(never)]
 pub fn compact_winograd4_conv2d<R: Requantize>(
     layer: &PackedConv2d<'_, R>,
     input: &Map,

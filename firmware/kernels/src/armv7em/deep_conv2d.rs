@@ -43,6 +43,7 @@ pub fn deep_conv2d<R: Requantize>(
     convolve(layer, tile, input, scratch, output);
 }
 
+#[inline(never)]
 fn convolve<R: Requantize>(
     layer: &PackedConv2d<'_, R>,
     tile: DeepTile,

@@ -36,6 +36,7 @@ pub const fn pointwise_conv2d_order() -> Order {
     Order { tile: [1, 1], tiles: 4, gathers: true, rereads: true, channels: Channels::Together }
 }
 
+#[inline(never)]
 fn convolve<R: Requantize>(
     layer: &PackedConv2d<'_, R>,
     tile: PointwiseTile,

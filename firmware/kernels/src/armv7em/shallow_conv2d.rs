@@ -44,6 +44,7 @@ pub fn shallow_conv2d<R: Requantize>(
     convolve(layer, tile, input, scratch, output);
 }
 
+#[inline(never)]
 fn convolve<R: Requantize>(
     layer: &PackedConv2d<'_, R>,
     tile: ShallowTile,

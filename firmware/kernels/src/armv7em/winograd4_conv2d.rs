@@ -30,6 +30,7 @@ pub const fn winograd4_conv2d_order() -> Order {
 ///         products = patch * weights
 ///         codes of each channel and tile = A (products) A', scaled
 /// ```
+#[inline(never)]
 pub fn winograd4_conv2d<R: Requantize>(
     layer: &PackedConv2d<'_, R>,
     input: &Map,
@@ -98,7 +99,7 @@ pub(super) fn convolve<R: Requantize>(
 }
 
 /// All channels of the outputs of a group, from its patch.
-#[inline(always)]
+#[inline(never)]
 fn multiply<R: Requantize>(
     layer: &PackedConv2d<'_, R>,
     patch: &[Chunk],

@@ -31,6 +31,7 @@ pub const fn winograd_conv2d_order(pool: &Window) -> Order {
 ///         for each pair of them: products = patch * weights; A (products) A' = 4 * the outputs of each tile
 ///         output = requantize(bias + largest)      (without a pool: of each output)
 /// ```
+#[inline(never)]
 pub fn winograd_conv2d<R: Requantize>(
     layer: &PackedConv2d<'_, R>,
     input: &Map,
