@@ -5,7 +5,7 @@ use crate::model::Reference;
 use crate::report::{Difference, Exposed, LayerReport, ModeReport, Parity, Place};
 use crate::side::{Output, Side};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
-use thumbnet_compile::{Program, Step};
+use thumbnet_compile::{Call, Program, Step};
 use thumbnet_graph::Shape;
 use thumbnet_simulate::crc32_of_map;
 
@@ -172,7 +172,11 @@ impl ModeReport {
         let bytes = layers.iter().map(|layer| layer.bytes).sum();
         let different = layers.iter().map(|layer| layer.different).sum();
         let Reference { mode, exposed, .. } = *reference;
-        Self { mode, exposed, build: side.build, bytes, different, layers }
+        let not_in_file = match exposed {
+            Exposed::EveryLayer => side.program.steps.len() - layers.len(),
+            Exposed::Logits => 0,
+        };
+        Self { mode, exposed, build: side.build, bytes, different, not_in_file, layers }
     }
 }
 
@@ -197,9 +201,19 @@ fn match_steps(
         if *exposed == Exposed::Logits && index != last {
             return Ok(None);
         }
+        let shown = tract.tensors().iter().any(|tensor| tensor.name == step.tensor);
+        if !shown && is_between_tensors(&step.call) {
+            return Ok(None);
+        }
         tract.expect(&step.tensor, step.output_shape, &step.name).map(Some)
     });
     steps.collect()
+}
+
+/// Whether a step may make codes that the file has in float only: the reader copies and translates codes where the
+/// file slices, joins or pads what it dequantized.
+fn is_between_tensors(call: &Call) -> bool {
+    matches!(call, Call::Lookup { .. } | Call::Concat { .. } | Call::Rearrange(_) | Call::Pad(_))
 }
 
 /// How many bytes of a map differ, and where the first is; a map whose checksum differs counts whole.

@@ -37,6 +37,19 @@ pub enum ReferenceError {
         /// tract's own words, which name the node.
         reason: String,
     },
+    /// tract has no such operator: other tools' files may have operators of com.microsoft.
+    #[error(
+        "{file}: tract has no operator {op} (node '{node}'), so nothing can be compared with it; compare with onnxruntime \
+         instead, from the outputs of 'thumbnet run'"
+    )]
+    NotInTract {
+        /// The file.
+        file: String,
+        /// The node.
+        node: String,
+        /// Its operator.
+        op: String,
+    },
     /// The model's input is of no kind that a picture can be written to.
     #[error(
         "{file}: input '{tensor}' is {found}; the comparison needs one int8, uint8 or float input of fixed height, width and channels"

@@ -11,13 +11,23 @@ pub(crate) fn guard<T>(
     step: &'static str,
     work: impl FnOnce() -> TractResult<T>,
 ) -> Result<T, ReferenceError> {
-    let failed = |reason: String| ReferenceError::Tract {
-        file: file.name.to_owned(),
-        step,
-        reason: one_line(&reason),
+    let failed = |reason: String| match unknown_operator(&reason) {
+        Some((node, op)) => ReferenceError::NotInTract { file: file.name.to_owned(), node, op },
+        None => {
+            ReferenceError::Tract { file: file.name.to_owned(), step, reason: one_line(&reason) }
+        }
     };
     let result = catch_panic(work).map_err(|message| failed(format!("it panicked: {message}")))?;
     result.map_err(|error| failed(format!("{error:#}")))
+}
+
+/// The node and the operator that tract has not implemented, if that is the `reason`:
+/// `Translating node #3 "name" Unimplemented(QLinearAdd) ...`.
+fn unknown_operator(reason: &str) -> Option<(String, String)> {
+    let (before, after) = reason.split_once("Unimplemented(")?;
+    let (op, _) = after.split_once(')')?;
+    let node = before.split('"').nth(1)?;
+    Some((one_line(node), one_line(op)))
 }
 
 /// `text` on one line of bounded length: tract's messages can hold whole nodes.
@@ -32,7 +42,16 @@ pub(crate) fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::one_line;
+    use super::{one_line, unknown_operator};
+
+    #[test]
+    fn an_unknown_operator_is_told_from_other_failures() {
+        let reason = "Translating node #29 \"/f/add\" Unimplemented(QLinearAdd) ToTypedTranslator";
+        let found = unknown_operator(reason);
+        assert_eq!(found, Some(("/f/add".to_owned(), "QLinearAdd".to_owned())));
+        assert_eq!(unknown_operator("Translating node #2 \"a\": wrong rank"), None);
+        assert_eq!(unknown_operator("Unimplemented("), None);
+    }
 
     #[test]
     fn long_messages_become_one_bounded_line() {

@@ -32,6 +32,8 @@ pub struct ModeReport {
     pub bytes: u64,
     /// How many of them differ.
     pub different: u64,
+    /// Layers that were not compared: their codes are no tensor of the file, which has them in float only.
+    pub not_in_file: usize,
     /// In execution order.
     pub layers: Vec<LayerReport>,
 }

@@ -12,6 +12,12 @@ pub(crate) fn render(parity: &Parity) -> String {
         if !modes.is_empty() {
             text += &format!("\n{}\n", title(build));
             text += &align(&rows(&modes));
+            let not_in_file = modes.iter().map(|mode| mode.not_in_file).max().unwrap_or(0);
+            if not_in_file > 0 {
+                text += &format!(
+                    "  {not_in_file} more: copies of codes that the file has in float only, not compared\n"
+                );
+            }
         }
     }
     text.push('\n');

@@ -49,6 +49,35 @@ fn equal_models_end_with_code_0_and_totals() {
     assert!(text.lines().filter(|line| line.starts_with("0 of ")).count() == 3, "{text}");
 }
 
+/// The file of another tool, by its folder in `tests/foreign`.
+fn foreign(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/foreign").join(name);
+    path.join("model.onnx").display().to_string()
+}
+
+#[test]
+fn an_operator_that_tract_lacks_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = foreign("onnxruntime/operations-qlinear");
+    let output = reference(&folder, &["parity", &file, "--images", "1"]);
+    assert_refused(&output, &["tract has no operator QLinear", "node 'QLinear", "onnxruntime"]);
+}
+
+#[test]
+fn copies_that_the_file_has_in_float_are_counted_and_the_rest_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = foreign("onnxruntime/operations");
+    let output = reference(&folder, &["parity", &file, "--images", "3"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{text}");
+    assert!(text.contains(" more: copies of codes that the file has in float only"), "{text}");
+    let output = reference(&folder, &["parity", &file, "--images", "3", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mode = &report["modes"][0];
+    let compared = mode["layers"].as_array().unwrap().len();
+    assert!(mode["not_in_file"].as_u64().unwrap() > 0 && compared > 8, "{mode:#}");
+}
+
 #[test]
 fn different_models_end_with_code_1_and_the_place() {
     let folder = tempfile::tempdir().unwrap();
