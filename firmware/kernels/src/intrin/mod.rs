@@ -41,7 +41,9 @@ pub(crate) use shallow_tile::{PAIRS, ShallowTile, Sums as ShallowSums, Taps, sha
 pub(crate) use winograd_inputs::winograd_inputs;
 pub(crate) use winograd_outputs::{Products as WinogradProducts, winograd_outputs};
 pub(crate) use winograd_tile::winograd_tile;
-pub(crate) use winograd4_inputs::{LOW_BIAS, Pixels, winograd4_inputs};
+#[cfg(feature = "pack")]
+pub(crate) use winograd4_inputs::LOW_BIAS;
+pub(crate) use winograd4_inputs::{Pixels, winograd4_inputs};
 pub(crate) use winograd4_outputs::{
     Constants as Winograd4Constants, Places, Products as Winograd4Products, winograd4_outputs,
 };

@@ -3,7 +3,7 @@
 mod duplicates;
 mod exclude;
 
-pub use duplicates::{Pair, duplicates};
+pub use duplicates::{NEAR, Pair, duplicates};
 pub use exclude::{Exclusion, identities, lines};
 
 use crate::dataset::{Dataset, Pictures};
