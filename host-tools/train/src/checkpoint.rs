@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 /// What the optimizer remembers, in the order of [`moments`].
 const SUFFIXES: [&str; 2] = [".first_moment", ".second_moment"];
 
+/// The average of the weights, where the network is that.
+const AVERAGE: &str = ".average";
+
 /// A checkpoint's metadata.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,7 +30,10 @@ struct Progress {
 
 /// What a checkpoint holds.
 pub(crate) struct Checkpoint {
+    /// The network as it was evaluated.
     pub network: Network,
+    /// The weights that learn.
+    pub parameters: Vec<Parameters<f32>>,
     pub first_moments: Option<Vec<Parameters<f32>>>,
     pub second_moments: Option<Vec<Parameters<f32>>>,
     pub steps: u64,
@@ -42,8 +48,11 @@ pub(crate) fn to_bytes(
     history: &[EpochResult],
 ) -> Vec<u8> {
     let mut tensors = Tensors::default();
-    let parameters: Vec<_> = network.parameters.iter().collect();
+    let parameters: Vec<_> = engine.parameters.iter().collect();
     tensors.add(&network.plan, &parameters, "");
+    if let Some(average) = engine.average() {
+        tensors.add(&network.plan, &average, AVERAGE);
+    }
     let count = moments(network.recipe.training.optimizer);
     for (order, suffix) in SUFFIXES.into_iter().enumerate().take(count) {
         let moments: Vec<_> = engine.moments().map(|moments| moments[order]).collect();
@@ -71,8 +80,13 @@ pub(crate) fn read_from(folder: &Folder) -> Result<Checkpoint, TrainError> {
     let [first_moments, second_moments] =
         [moment(0).map_err(damaged)?, moment(1).map_err(damaged)?];
     let parameters = tensors.parameters(&plan, "").map_err(damaged)?;
+    let averages = recipe.training.average.is_some();
+    let evaluated =
+        if averages { tensors.parameters(&plan, AVERAGE) } else { Ok(parameters.clone()) };
+    let evaluated = evaluated.map_err(damaged)?;
     Ok(Checkpoint {
-        network: Network { recipe, plan, labels, parameters },
+        network: Network { recipe, plan, labels, parameters: evaluated },
+        parameters,
         first_moments,
         second_moments,
         steps: progress.steps,
@@ -83,7 +97,10 @@ pub(crate) fn read_from(folder: &Folder) -> Result<Checkpoint, TrainError> {
 impl Checkpoint {
     /// An engine in the state it had.
     pub fn engine(&self, batch: usize) -> Engine<f32> {
-        let mut engine = Engine::new(&self.network.plan, self.network.parameters.clone(), batch);
+        let mut engine = Engine::new(&self.network.plan, self.parameters.clone(), batch);
+        if self.network.recipe.training.average.is_some() {
+            engine.set_average(self.network.parameters.clone());
+        }
         let states = [&self.first_moments, &self.second_moments];
         for (stage, moments) in engine.moments_mut().enumerate() {
             for (moment, state) in moments.into_iter().zip(states) {

@@ -19,7 +19,7 @@ pub use error::TrainError;
 pub use network::Network;
 pub use observer::{BatchProgress, EpochResult, Observer};
 pub use recipe::{
-    Activation, BUILT_IN, DataOrigin, Input, InputFit, Layer, Loss, Optimizer, Padding, Recipe,
-    Schedule, Training,
+    Activation, BUILT_IN, ClassWeightRule, ClassWeights, DataOrigin, Input, InputFit, Layer, Loss,
+    Optimizer, Padding, Recipe, Schedule, Training,
 };
 pub use train::{Trained, load, resume, train};

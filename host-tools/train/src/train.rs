@@ -1,6 +1,6 @@
 //! The training: epochs of batches, a checkpoint after each epoch, and going on from one.
 
-use crate::checkpoint;
+use crate::checkpoint::{self, Checkpoint};
 use crate::engine::{BatchResult, Changes, Criterion, Engine, Lesson, Step, learning_rate};
 use crate::error::TrainError;
 use crate::export::PRODUCER;
@@ -55,7 +55,9 @@ pub fn train(
     let folder = Folder::create(folder)?;
     let batch = batch_size(&recipe, dataset);
     let engine = Engine::new(&network.plan, network.parameters.clone(), batch);
-    Session { network, engine, folder, dataset, batch, steps: 0, history: Vec::new() }.run(observer)
+    let class_weights = class_weights(&recipe, dataset)?;
+    let (steps, history) = (0, Vec::new());
+    Session { network, engine, folder, dataset, class_weights, batch, steps, history }.run(observer)
 }
 
 /// Goes on with an unfinished training, to the same bytes as if it had never stopped.
@@ -81,8 +83,10 @@ pub fn resume(
     check_data(&checkpoint.network.recipe, checkpoint.network.input(), dataset)?;
     let batch = batch_size(&checkpoint.network.recipe, dataset);
     let engine = checkpoint.engine(batch);
-    let (network, steps, history) = (checkpoint.network, checkpoint.steps, checkpoint.history);
-    Session { network, engine, folder: files, dataset, batch, steps, history }.run(observer)
+    let class_weights = class_weights(&checkpoint.network.recipe, dataset)?;
+    let Checkpoint { network, steps, history, .. } = checkpoint;
+    let folder = files;
+    Session { network, engine, folder, dataset, class_weights, batch, steps, history }.run(observer)
 }
 
 /// Reads a trained network back.
@@ -156,11 +160,21 @@ fn check_same_data(recipe: &Recipe, dataset: &Dataset) -> Result<(), TrainError>
     Err(TrainError::Data { name: dataset.name.clone(), problem })
 }
 
+/// What a picture of each class counts; empty if all count the same.
+fn class_weights(recipe: &Recipe, dataset: &Dataset) -> Result<Vec<f64>, TrainError> {
+    let Some(weights) = &recipe.training.class_weights else { return Ok(Vec::new()) };
+    let mut counts = vec![0; dataset.classes.len()];
+    dataset.train.labels.iter().for_each(|&label| counts[label] += 1);
+    weights.resolve(&counts)
+}
+
 /// Pictures a step.
 fn batch_size(recipe: &Recipe, dataset: &Dataset) -> usize {
     match recipe.training.optimizer {
         Optimizer::Gd => dataset.train.len(),
-        Optimizer::Adam | Optimizer::Sgd => recipe.training.batch.min(dataset.train.len()),
+        Optimizer::Adam | Optimizer::AdamW | Optimizer::Sgd => {
+            recipe.training.batch.min(dataset.train.len())
+        }
     }
 }
 
@@ -171,6 +185,8 @@ struct Session<'a> {
     engine: Engine<f32>,
     folder: Folder,
     dataset: &'a Dataset,
+    /// Empty if all count 1.
+    class_weights: Vec<f64>,
     batch: usize,
     /// Steps taken up to the last complete epoch.
     steps: u64,
@@ -183,7 +199,7 @@ impl Session<'_> {
         while self.history.len() < epochs {
             let began = Instant::now();
             let Some(result) = self.epoch(observer)? else { break };
-            self.network.parameters.clone_from(&self.engine.parameters);
+            self.network.parameters = self.engine.network_parameters();
             self.steps += self.steps_per_epoch();
             self.history.push(self.judge(result)?);
             self.save()?;
@@ -211,7 +227,8 @@ impl Session<'_> {
             seed: recipe.seed,
             epoch: self.history.len() as u64 + 1,
         });
-        let lesson = Lesson { pictures: &self.dataset.train, criterion, changes };
+        let class_weights = &self.class_weights;
+        let lesson = Lesson { pictures: &self.dataset.train, criterion, class_weights, changes };
         let mut sum = BatchResult::default();
         let mut pictures = 0;
         for (index, indices) in order.chunks(self.batch).enumerate() {

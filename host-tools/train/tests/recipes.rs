@@ -1,7 +1,9 @@
 //! Recipes as files: what is written is read back, and what is wrong is told in one line.
 
 use std::path::Path;
-use thumbnet_train::{BUILT_IN, Network, Recipe, TrainError};
+use thumbnet_train::{
+    BUILT_IN, ClassWeightRule, ClassWeights, Network, Optimizer, Recipe, TrainError,
+};
 
 fn read(text: &str) -> Result<Recipe, TrainError> {
     let folder = tempfile::tempdir().expect("a folder for the test");
@@ -60,6 +62,24 @@ fn a_schedule_and_an_optimizer_are_words() {
 }
 
 #[test]
+fn class_weights_are_a_word_or_numbers() {
+    let with = |line: &str| {
+        read(&format!(
+            "name = 'x'\nlayers = []\ninput.shape = [8, 8, 1]\n[training]\n{line}\naverage = 0.99"
+        ))
+    };
+    let balanced = with("class_weights = 'balanced'").expect("it is a recipe");
+    let rule = ClassWeights::Rule(ClassWeightRule::Balanced);
+    assert_eq!(balanced.training.class_weights, Some(rule));
+    assert_eq!(read(&balanced.to_toml()).expect("it was written"), balanced);
+    let listed = with("class_weights = [1.5, 1]").expect("it is a recipe");
+    assert_eq!(listed.training.class_weights, Some(ClassWeights::List(vec![1.5, 1.0])));
+    assert_eq!(read(&listed.to_toml()).expect("it was written"), listed);
+    let message = with("class_weights = 'even'").expect_err("no such rule").to_string();
+    assert!(message.contains("line 5: class_weights are \"balanced\" or a list"), "{message}");
+}
+
+#[test]
 fn wrong_recipes_are_told_by_line_and_field() {
     assert!(problem("name = 'x'\nwhat = 1\n").contains("line 2: unknown field `what`"));
     assert!(problem("name = ").starts_with("line 1: "));
@@ -107,6 +127,10 @@ fn options_out_of_range_are_told_by_field() {
     assert!(with(|recipe| recipe.training.augment.shift = 0.6).contains("augment: shift: 0.6 "));
     assert!(with(|recipe| recipe.training.label_smoothing = 1.0).contains("label_smoothing: 1 "));
     assert!(with(|recipe| recipe.training.weight_decay = -0.1).contains("weight_decay: -0.1"));
+    assert!(with(|recipe| recipe.training.clip_norm = Some(0.0)).contains("clip_norm: 0 is not"));
+    assert!(with(|recipe| recipe.training.average = Some(1.0)).contains("average: 1 is not"));
+    let adamw = with(|recipe| recipe.training.optimizer = Optimizer::AdamW);
+    assert!(adamw.contains("weight_decay: 0 with adamw is plain adam"), "{adamw}");
     assert!(with(|recipe| recipe.training.seed = u64::MAX).contains("training.seed"));
     assert!(with(|recipe| recipe.input.shape = [28, 28, 2]).contains("input.shape: [28, 28, 2]"));
 }

@@ -7,9 +7,10 @@ use std::time::Duration;
 use thumbnet_data::augment::Augmentation;
 use thumbnet_data::{Dataset, Pictures};
 use thumbnet_graph::Shape;
+use thumbnet_train::metrics::predictions;
 use thumbnet_train::{
-    BatchProgress, EpochResult, Observer, Optimizer, Recipe, TrainError, Trained, load, resume,
-    train,
+    BatchProgress, ClassWeightRule, ClassWeights, EpochResult, Observer, Optimizer, Recipe,
+    TrainError, Trained, Training, load, resume, train,
 };
 
 /// A convolution with a pool, a convolution with padding, an average, two dense layers.
@@ -146,11 +147,15 @@ fn a_small_network_learns_and_is_read_back() {
 
 #[test]
 fn every_optimizer_learns() {
-    for (optimizer, learning_rate, epochs) in
-        [(Optimizer::Adam, 0.01, 4), (Optimizer::Sgd, 0.05, 6), (Optimizer::Gd, 0.5, 60)]
-    {
+    for (optimizer, learning_rate, epochs) in [
+        (Optimizer::Adam, 0.01, 4),
+        (Optimizer::AdamW, 0.01, 4),
+        (Optimizer::Sgd, 0.05, 6),
+        (Optimizer::Gd, 0.5, 60),
+    ] {
         let mut recipe = recipe();
         recipe.training.optimizer = optimizer;
+        recipe.training.weight_decay = if optimizer == Optimizer::AdamW { 0.001 } else { 0.0 };
         recipe.training.learning_rate = learning_rate;
         recipe.training.epochs = epochs;
         let folder = tempfile::tempdir().expect("a folder for the test");
@@ -167,6 +172,8 @@ fn threads_and_folders_do_not_show_in_the_bytes() {
         recipe.training.optimizer = optimizer;
         recipe.training.augment = changes();
         recipe.training.batch = 45;
+        recipe.training.clip_norm = Some(0.5);
+        recipe.training.average = Some(0.9);
         let folder = tempfile::tempdir().expect("a folder for the test");
         let dataset = dataset(203);
         on_threads(threads, || train(&recipe, &dataset, folder.path(), &mut ()))
@@ -205,12 +212,21 @@ fn the_bytes_are_the_same_on_every_machine() {
 #[test]
 fn going_on_gives_the_bytes_of_an_uninterrupted_training() {
     let (recipe, dataset) = (recipe(), dataset(203));
-    for (optimizer, augment) in
-        [(Optimizer::Adam, Augmentation::default()), (Optimizer::Sgd, changes())]
-    {
+    let plain = |training: &mut Training| training.optimizer = Optimizer::Adam;
+    let changed = |training: &mut Training| {
+        training.optimizer = Optimizer::Sgd;
+        training.augment = changes();
+    };
+    let with_everything = |training: &mut Training| {
+        training.optimizer = Optimizer::AdamW;
+        training.weight_decay = 0.01;
+        training.clip_norm = Some(0.5);
+        training.average = Some(0.9);
+        training.class_weights = Some(ClassWeights::List(vec![1.0, 2.0, 0.5]));
+    };
+    for change in [plain as fn(&mut Training), changed, with_everything] {
         let mut recipe = recipe.clone();
-        recipe.training.optimizer = optimizer;
-        recipe.training.augment = augment;
+        change(&mut recipe.training);
         let whole = tempfile::tempdir().expect("a folder for the test");
         let expected = train(&recipe, &dataset, whole.path(), &mut ()).expect("it trains");
 
@@ -228,6 +244,49 @@ fn going_on_gives_the_bytes_of_an_uninterrupted_training() {
         assert_eq!(last, expected);
         assert_eq!(files(parts.path()), files(whole.path()));
     }
+}
+
+#[test]
+fn the_average_of_the_weights_is_the_network() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let run = |average: Option<f64>| {
+        let mut recipe = recipe();
+        recipe.training.average = average;
+        train(&recipe, &dataset(203), folder.path(), &mut ()).expect("it trains")
+    };
+    let [last, averaged] = [run(None), run(Some(0.9))];
+    // Learning itself is the same, so that only what is evaluated differs.
+    let losses = |trained: &Trained| trained.history.iter().map(|epoch| epoch.loss).collect();
+    let (plain, averages): (Vec<f64>, Vec<f64>) = (losses(&last), losses(&averaged));
+    assert_eq!(plain, averages);
+    let pixels = dataset(203).test.pixels;
+    assert_ne!(last.network.predict(&pixels), averaged.network.predict(&pixels));
+    assert_eq!(load(folder.path()).expect("it was written"), averaged);
+}
+
+#[test]
+fn a_scarce_class_is_found_more_often_where_it_counts_more() {
+    let mut dataset = dataset(203);
+    // One of the third class for every six of each other.
+    let keep: Vec<usize> = (0..203).filter(|index| index % 3 != 2 || index % 18 == 2).collect();
+    dataset.train = dataset.train.select(&keep);
+    let found = |class_weights: Option<ClassWeights>| {
+        let mut recipe = recipe();
+        recipe.training.epochs = 3;
+        recipe.training.class_weights = class_weights;
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let trained = train(&recipe, &dataset, folder.path(), &mut ()).expect("it trains");
+        let predicted = predictions(&trained.network.predict(&dataset.test.pixels), 3);
+        predicted.iter().filter(|&&class| class == 2).count()
+    };
+    let [plain, balanced] = [None, Some(ClassWeights::Rule(ClassWeightRule::Balanced))].map(found);
+    assert!(plain < balanced, "{plain} {balanced}");
+    let wrong = ClassWeights::List(vec![1.0]);
+    let mut recipe = recipe();
+    recipe.training.class_weights = Some(wrong);
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let message = train(&recipe, &dataset, folder.path(), &mut ()).expect_err("one").to_string();
+    assert!(message.contains("1 numbers where there are 3 classes"), "{message}");
 }
 
 #[test]

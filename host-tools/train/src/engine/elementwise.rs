@@ -92,3 +92,15 @@ pub(crate) fn add<T: Real>(target: &mut [T], values: &[T], replace: bool) {
         },
     );
 }
+
+/// Moves `target` a share of the way to `values`.
+pub(crate) fn approach<T: Real>(target: &mut [T], values: &[T], share: T) {
+    vectorized(
+        #[inline(always)]
+        || {
+            for (target, &value) in target.iter_mut().zip(values) {
+                *target += (value - *target) * share;
+            }
+        },
+    );
+}

@@ -228,7 +228,7 @@ fn dense_with_and_without_relu() {
 fn losses() {
     let logits = [0.3, -1.2, 2.5, 0.0];
     for loss in [Loss::CrossEntropy, Loss::MeanAbsoluteError] {
-        let mixed = Target { label: 2, other: 1, share: 0.7 };
+        let mixed = Target { label: 2, other: 1, share: 0.7, weight: 1.5 };
         for (label_smoothing, shown) in
             [(0.0, Target::only(2)), (0.2, Target::only(2)), (0.0, mixed), (0.2, mixed)]
         {
@@ -268,7 +268,7 @@ fn a_whole_network_over_several_rounds_of_chunks() {
     let start = super::glorot_uniform::<f64>(&plan, &sizes, 5);
     let training = Training { optimizer: Optimizer::Gd, ..Training::default() };
     let criterion = Criterion { loss: Loss::CrossEntropy, label_smoothing: 0.0 };
-    let lesson = Lesson { pictures: &pictures, criterion, changes: None };
+    let lesson = Lesson { pictures: &pictures, criterion, class_weights: &[], changes: None };
     let learn = |parameters: Vec<Parameters<f64>>, rate: f64| {
         let mut engine = Engine::new(&plan, parameters, 131);
         let step = Step::new(&training, rate, 0);

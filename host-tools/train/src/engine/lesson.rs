@@ -9,6 +9,8 @@ use thumbnet_data::{Pictures, Random};
 pub(crate) struct Lesson<'a> {
     pub pictures: &'a Pictures,
     pub criterion: Criterion,
+    /// What a picture of each class counts; empty if all count 1.
+    pub class_weights: &'a [f64],
     /// How pictures are changed; `None` for not at all.
     pub changes: Option<Changes>,
 }
@@ -28,10 +30,13 @@ impl Lesson<'_> {
         let label = self.pictures.labels[index as usize];
         bytes.clear();
         bytes.extend_from_slice(self.pictures.picture(index as usize));
-        match self.changes {
+        let target = match self.changes {
             None => Target::only(label),
             Some(changes) => self.change(&changes, index, bytes),
-        }
+        };
+        let weight = |label: usize| self.class_weights.get(label).copied().unwrap_or(1.0);
+        let Target { label, other, share, .. } = target;
+        Target { weight: share * weight(label) + (1.0 - share) * weight(other), ..target }
     }
 
     fn change(&self, changes: &Changes, index: u32, bytes: &mut [u8]) -> Target {
@@ -48,7 +53,7 @@ impl Lesson<'_> {
         let mut other_bytes = self.pictures.picture(other).to_vec();
         augmentation.apply(&mut other_bytes, shape, random);
         mix(bytes, &other_bytes, share);
-        Target { label, other: self.pictures.labels[other], share }
+        Target { label, other: self.pictures.labels[other], share, weight: 1.0 }
     }
 }
 

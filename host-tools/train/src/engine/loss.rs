@@ -18,12 +18,14 @@ pub(crate) struct Target {
     pub other: usize,
     /// Share of `label`; the rest is `other`'s.
     pub share: f64,
+    /// What the picture counts in the loss.
+    pub weight: f64,
 }
 
 impl Target {
     /// One class.
     pub fn only(label: usize) -> Self {
-        Self { label, other: label, share: 1.0 }
+        Self { label, other: label, share: 1.0, weight: 1.0 }
     }
 
     fn of(&self, class: usize) -> f64 {
@@ -33,15 +35,17 @@ impl Target {
 }
 
 impl Criterion {
-    /// The loss of one picture; replaces its logits by the loss's gradient times `weight`.
+    /// The loss of one picture, times what it counts; replaces its logits by the gradient of that, times `weight`.
     pub fn gradient<T: Real>(&self, logits: &mut [T], shown: Target, weight: T) -> f64 {
         let even = self.label_smoothing / logits.len() as f64;
         let target =
             |class: usize| T::from_f64(even + (1.0 - self.label_smoothing) * shown.of(class));
-        match self.loss {
+        let weight = weight * T::from_f64(shown.weight);
+        let loss = match self.loss {
             Loss::CrossEntropy => cross_entropy(logits, target, weight),
             Loss::MeanAbsoluteError => mean_absolute_error(logits, target, weight),
-        }
+        };
+        loss * shown.weight
     }
 }
 
@@ -100,4 +104,42 @@ fn mean_absolute_error<T: Real>(logits: &mut [T], target: impl Fn(usize) -> T, w
         *probability = *probability * (sign(class, *probability) - pull) / classes * weight;
     }
     loss / classes.to_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Criterion, Target};
+    use crate::recipe::Loss;
+
+    /// The expected values were computed with 40 decimal digits.
+    const TOLERANCE: f64 = 1e-14;
+
+    #[test]
+    fn cross_entropy_of_three_logits_by_hand() {
+        let loss = |label_smoothing: f64, shown: Target| {
+            let criterion = Criterion { loss: Loss::CrossEntropy, label_smoothing };
+            criterion.gradient(&mut [1.0, 2.0, 0.5], shown, 1.0)
+        };
+        let assert_loss = |value: f64, expected: f64| {
+            assert!((value - expected).abs() < TOLERANCE, "{value} is not {expected}");
+        };
+        assert_loss(loss(0.0, Target::only(0)), 1.464_368_784_107_945);
+        assert_loss(loss(0.3, Target::only(0)), 1.414_368_784_107_944_9);
+        let mixed = Target { label: 0, other: 1, share: 0.75, weight: 1.0 };
+        assert_loss(loss(0.0, mixed), 1.214_368_784_107_945);
+        assert_loss(loss(0.0, Target { weight: 2.5, ..mixed }), 2.5 * 1.214_368_784_107_945);
+    }
+
+    #[test]
+    fn what_a_picture_counts_scales_its_gradient() {
+        for loss in [Loss::CrossEntropy, Loss::MeanAbsoluteError] {
+            let criterion = Criterion { loss, label_smoothing: 0.1 };
+            let gradient = |weight: f64| {
+                let mut logits = [1.0, 2.0, 0.5];
+                criterion.gradient(&mut logits, Target { weight, ..Target::only(2) }, 0.5);
+                logits
+            };
+            assert_eq!(gradient(1.0).map(|value| value * 4.0), gradient(4.0));
+        }
+    }
 }

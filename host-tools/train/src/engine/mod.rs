@@ -1,7 +1,7 @@
 //! The training engine: explicit forward and backward passes, one batch at a time.
 //!
 //! A batch is cut into chunks of eight pictures, which run side by side with buffers of their own. Then each block of
-//! parameters adds up its gradient, chunk after chunk in order, and takes its step. Every sum has one order, which
+//! parameters adds up its gradient, chunk after chunk in order; when all have, they take their step. Every sum has one order, which
 //! depends on the batch alone: the result is the same for any number of threads and any instruction set.
 
 mod chunk;
@@ -88,20 +88,40 @@ impl<T: Real> Engine<T> {
         self.memories.iter_mut().map(Memory::moments_mut)
     }
 
+    /// The moving average of the parameters, if the steps asked for one.
+    pub fn average(&self) -> Option<Vec<&Parameters<T>>> {
+        self.memories.iter().map(Memory::average).collect()
+    }
+
+    /// The parameters of the network to be evaluated and kept: the averages, if there are any.
+    pub fn network_parameters(&self) -> Vec<Parameters<T>> {
+        match self.average() {
+            Some(average) => average.into_iter().cloned().collect(),
+            None => self.parameters.clone(),
+        }
+    }
+
+    /// Restores the average.
+    pub fn set_average(&mut self, average: Vec<Parameters<T>>) {
+        for (memory, average) in self.memories.iter_mut().zip(average) {
+            memory.set_average(average);
+        }
+    }
+
     /// Learns from the pictures of these indices: one step.
     pub fn learn(&mut self, lesson: &Lesson<'_>, indices: &[u32], step: &Step) -> BatchResult {
         let weight = T::from_f64(1.0 / indices.len() as f64);
         let mut result = BatchResult::default();
         let rounds = indices.chunks(MAX_CHUNKS * CHUNK);
-        let last = rounds.len() - 1;
         for (round, indices) in rounds.enumerate() {
             let used = self.run_chunks(lesson, indices, weight);
             for chunk in &self.chunks[..used] {
                 result.loss += chunk.loss;
                 result.correct += chunk.correct;
             }
-            self.update(used, round == 0, (round == last).then_some(step));
+            self.add_up(used, round == 0);
         }
+        self.step(*step);
         self.transpose();
         result
     }
@@ -116,14 +136,23 @@ impl<T: Real> Engine<T> {
         indices.len().div_ceil(CHUNK)
     }
 
-    /// Adds this round's gradients up, and takes the step if it was the last.
-    fn update(&mut self, used: usize, first: bool, step: Option<&Step>) {
+    /// Adds this round's gradients up.
+    fn add_up(&mut self, used: usize, first: bool) {
         let chunks = &self.chunks[..used];
-        let stages = self.parameters.par_iter_mut().zip(&mut self.memories).zip(&self.layers);
-        stages.enumerate().for_each(|(stage, ((parameters, memory), layer))| {
-            let sizes = layer.sizes();
-            memory.update(&update::Round { stage, sizes, chunks, first, step }, parameters);
+        let stages = self.memories.par_iter_mut().zip(&self.layers);
+        stages.enumerate().for_each(|(stage, (memory, layer))| {
+            memory.add_up(&update::Round { stage, sizes: layer.sizes(), chunks, first });
         });
+    }
+
+    /// Moves all parameters, when the whole gradient is known.
+    fn step(&mut self, mut step: Step) {
+        if step.clips() {
+            let squares: Vec<f64> = self.memories.par_iter().map(Memory::squared_norm).collect();
+            step = step.clipped(squares.iter().sum::<f64>().sqrt());
+        }
+        let stages = self.parameters.par_iter_mut().zip(&mut self.memories);
+        stages.for_each(|(parameters, memory)| memory.step(&step, parameters));
     }
 
     fn transpose(&mut self) {

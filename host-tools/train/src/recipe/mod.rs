@@ -1,11 +1,13 @@
 //! A network as data: what `model.toml` says. Layers, input, training options, and what it was trained on.
 
 mod builtin;
+mod class_weights;
 mod file;
 mod layers;
 mod training;
 
 pub use builtin::BUILT_IN;
+pub use class_weights::{ClassWeightRule, ClassWeights};
 pub use layers::{Activation, Input, InputFit, Layer, Padding};
 pub use training::{Loss, Optimizer, Schedule, Training};
 

@@ -1,5 +1,6 @@
 //! Training options of a recipe.
 
+use super::ClassWeights;
 use crate::error::TrainError;
 use serde::{Deserialize, Serialize};
 use thumbnet_data::augment::Augmentation;
@@ -22,8 +23,20 @@ pub struct Training {
     pub seed: u64,
     /// What is made small.
     pub loss: Loss,
-    /// Share of each weight (not bias) taken away a step, times the learning rate; 0 for none.
+    /// How strongly weights (not biases) are drawn towards 0; 0 for none. With `adam` this share of each weight is added
+    /// to its gradient, and so rescaled with it; with `adamw`, `sgd` and `gd` the step takes this share of each weight
+    /// away, times the learning rate.
     pub weight_decay: f64,
+    /// Longest gradient, as the root of the sum of squares over all parameters: longer ones are shortened to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+    /// How much of their moving average the weights' average keeps a step, e.g. 0.999. With it, the averaged weights are
+    /// the network: evaluated, kept and exported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub average: Option<f64>,
+    /// What a picture of each class counts in the loss.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_weights: Option<ClassWeights>,
     /// Share of the target spread evenly over all classes; 0 for none.
     pub label_smoothing: f64,
     /// How training pictures are changed at random.
@@ -37,6 +50,9 @@ pub struct Training {
 pub enum Optimizer {
     /// Adam: steps scaled by the gradient's first and second moments (0.9, 0.999, epsilon 1e-7).
     Adam,
+    /// Adam whose weight decay is apart from the gradient and its moments.
+    #[serde(rename = "adamw")]
+    AdamW,
     /// Stochastic gradient descent with momentum 0.9.
     Sgd,
     /// Plain gradient descent: one step an epoch, over all training pictures.
@@ -87,6 +103,9 @@ impl Default for Training {
             seed: 1,
             loss: Loss::CrossEntropy,
             weight_decay: 0.0,
+            clip_norm: None,
+            average: None,
+            class_weights: None,
             label_smoothing: 0.0,
             augment: Augmentation::default(),
         }
@@ -112,6 +131,17 @@ impl Training {
         let decay = self.weight_decay;
         field("training.weight_decay", (0.0..1.0).contains(&decay), || {
             format!("{decay} is not between 0 and 1; 0.01 is a usual one")
+        })?;
+        field("training.weight_decay", self.optimizer != Optimizer::AdamW || decay > 0.0, || {
+            "0 with adamw is plain adam: give one, 0.01 is usual, or take adam".to_owned()
+        })?;
+        let norm = self.clip_norm.unwrap_or(1.0);
+        field("training.clip_norm", norm.is_finite() && norm > 0.0, || {
+            format!("{norm} is not a positive number; 1 is a usual one")
+        })?;
+        let average = self.average.unwrap_or(0.5);
+        field("training.average", average > 0.0 && average < 1.0, || {
+            format!("{average} is not between 0 and 1; 0.999 is a usual one")
         })?;
         let smoothing = self.label_smoothing;
         field("training.label_smoothing", (0.0..1.0).contains(&smoothing), || {

@@ -20,6 +20,9 @@ use thumbnet_data::lint::Exclusion;
 use thumbnet_train::metrics::{Metrics, predictions};
 use thumbnet_train::{EpochResult, Network, Optimizer, Recipe, Trained};
 
+/// Of AdamW, where nothing else is said.
+const USUAL_WEIGHT_DECAY: f64 = 0.01;
+
 const EXAMPLES: &str = "\
 Examples:
   thumbnet train                                   the embedded set, the seed CNN, ten epochs
@@ -52,6 +55,9 @@ pub(crate) struct Train {
     /// Peak learning rate [default: the recipe's].
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
+    /// How strongly weights are drawn towards 0 [default: the recipe's, 0; 0.01 with --optimizer adamw].
+    #[arg(long, value_name = "SHARE")]
+    weight_decay: Option<f64>,
     /// Where weights and order come from [default: the recipe's, 1].
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -69,7 +75,7 @@ pub(crate) struct Train {
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// Go on with the unfinished training in the model's folder.
-    #[arg(long, conflicts_with_all = ["epochs", "batch", "optimizer", "learning_rate", "seed", "augment", "overwrite"])]
+    #[arg(long, conflicts_with_all = ["epochs", "batch", "optimizer", "learning_rate", "weight_decay", "seed", "augment", "overwrite"])]
     resume: bool,
     /// Replace a finished network in the model's folder.
     #[arg(long)]
@@ -81,8 +87,11 @@ pub(crate) struct Train {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum OptimizerName {
-    /// Steps scaled by the gradient's moments.
+    /// Steps scaled by the gradient's moments; weight decay is part of the gradient.
     Adam,
+    /// The same with weight decay apart from the gradient.
+    #[value(name = "adamw")]
+    AdamW,
     /// Stochastic gradient descent with momentum.
     Sgd,
     /// Plain gradient descent over all pictures at once.
@@ -148,10 +157,15 @@ impl Train {
         training.augment = self.augment.unwrap_or(training.augment);
         training.optimizer = match self.optimizer {
             Some(OptimizerName::Adam) => Optimizer::Adam,
+            Some(OptimizerName::AdamW) => Optimizer::AdamW,
             Some(OptimizerName::Sgd) => Optimizer::Sgd,
             Some(OptimizerName::Gd) => Optimizer::Gd,
             None => training.optimizer,
         };
+        training.weight_decay = self.weight_decay.unwrap_or(match self.optimizer {
+            Some(OptimizerName::AdamW) if training.weight_decay == 0.0 => USUAL_WEIGHT_DECAY,
+            _ => training.weight_decay,
+        });
         Ok(recipe)
     }
 
