@@ -18,6 +18,9 @@ const SUFFIXES: [&str; 2] = [".first_moment", ".second_moment"];
 /// The average of the weights, where the network is that.
 const AVERAGE: &str = ".average";
 
+/// The best epoch's network, where that is kept.
+const KEPT: &str = ".kept";
+
 /// A checkpoint's metadata.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,12 +33,13 @@ struct Progress {
 
 /// What a checkpoint holds.
 pub(crate) struct Checkpoint {
-    /// The network as it was evaluated.
+    /// The network that is kept.
     pub network: Network,
     /// The weights that learn.
-    pub parameters: Vec<Parameters<f32>>,
-    pub first_moments: Option<Vec<Parameters<f32>>>,
-    pub second_moments: Option<Vec<Parameters<f32>>>,
+    parameters: Vec<Parameters<f32>>,
+    average: Option<Vec<Parameters<f32>>>,
+    first_moments: Option<Vec<Parameters<f32>>>,
+    second_moments: Option<Vec<Parameters<f32>>>,
     pub steps: u64,
     pub history: Vec<EpochResult>,
 }
@@ -52,6 +56,10 @@ pub(crate) fn to_bytes(
     tensors.add(&network.plan, &parameters, "");
     if let Some(average) = engine.average() {
         tensors.add(&network.plan, &average, AVERAGE);
+    }
+    if network.recipe.training.hold_out > 0.0 {
+        let kept: Vec<_> = network.parameters.iter().collect();
+        tensors.add(&network.plan, &kept, KEPT);
     }
     let count = moments(network.recipe.training.optimizer);
     for (order, suffix) in SUFFIXES.into_iter().enumerate().take(count) {
@@ -73,20 +81,21 @@ pub(crate) fn read_from(folder: &Folder) -> Result<Checkpoint, TrainError> {
     let tensors = ReadTensors::new(&bytes).map_err(damaged)?;
     let progress: Progress = serde_json::from_str(&tensors.metadata)
         .map_err(|error| damaged(format!("its progress cannot be read ({error})")))?;
-    let count = moments(recipe.training.optimizer);
-    let moment = |order: usize| {
-        (order < count).then(|| tensors.parameters(&plan, SUFFIXES[order])).transpose()
-    };
-    let [first_moments, second_moments] =
-        [moment(0).map_err(damaged)?, moment(1).map_err(damaged)?];
     let parameters = tensors.parameters(&plan, "").map_err(damaged)?;
-    let averages = recipe.training.average.is_some();
-    let evaluated =
-        if averages { tensors.parameters(&plan, AVERAGE) } else { Ok(parameters.clone()) };
-    let evaluated = evaluated.map_err(damaged)?;
+    let training = &recipe.training;
+    let optional = |is_there: bool, suffix: &str| {
+        is_there.then(|| tensors.parameters(&plan, suffix)).transpose().map_err(damaged)
+    };
+    let count = moments(training.optimizer);
+    let first_moments = optional(count > 0, SUFFIXES[0])?;
+    let second_moments = optional(count > 1, SUFFIXES[1])?;
+    let average = optional(training.average.is_some(), AVERAGE)?;
+    let kept = optional(training.hold_out > 0.0, KEPT)?;
+    let kept = kept.or(average.clone()).unwrap_or_else(|| parameters.clone());
     Ok(Checkpoint {
-        network: Network { recipe, plan, labels, parameters: evaluated },
+        network: Network { recipe, plan, labels, parameters: kept },
         parameters,
+        average,
         first_moments,
         second_moments,
         steps: progress.steps,
@@ -98,8 +107,8 @@ impl Checkpoint {
     /// An engine in the state it had.
     pub fn engine(&self, batch: usize) -> Engine<f32> {
         let mut engine = Engine::new(&self.network.plan, self.parameters.clone(), batch);
-        if self.network.recipe.training.average.is_some() {
-            engine.set_average(self.network.parameters.clone());
+        if let Some(average) = &self.average {
+            engine.set_average(average.clone());
         }
         let states = [&self.first_moments, &self.second_moments];
         for (stage, moments) in engine.moments_mut().enumerate() {

@@ -10,6 +10,7 @@ use crate::observer::EpochResult;
 use crate::plan::Plan;
 use crate::recipe::Recipe;
 use crate::tensors::{ReadTensors, Tensors};
+use crate::verdict::kept_epoch;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -56,8 +57,11 @@ impl Folder {
         let mut tensors = Tensors::default();
         let parameters: Vec<_> = network.parameters.iter().collect();
         tensors.add(&network.plan, &parameters, "");
-        let metadata =
+        let mut metadata =
             serde_json::json!({ "network": network.recipe.name, "epochs": history.len() });
+        if network.recipe.training.hold_out > 0.0 {
+            metadata["kept_epoch"] = kept_epoch(history).into();
+        }
         self.write(RECIPE, network.recipe.to_toml().as_bytes())?;
         self.write(HISTORY, &history_lines(history))?;
         self.write(WEIGHTS, &tensors.to_bytes(metadata.to_string()))

@@ -12,8 +12,11 @@ mod network;
 mod observer;
 mod plan;
 mod recipe;
+mod session;
+mod split;
 mod tensors;
 mod train;
+mod verdict;
 
 pub use error::TrainError;
 pub use network::Network;

@@ -48,7 +48,15 @@ pub struct EpochResult {
     pub loss: f64,
     /// Share of the training pictures classified rightly when they were seen, 0 to 1.
     pub accuracy: f64,
-    /// Share of the test pictures classified rightly after the epoch, 0 to 1; absent without test pictures.
+    /// Mean loss of the pictures that were held out of the training part, after the epoch, without smoothing and class
+    /// weights; absent if none are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out_loss: Option<f64>,
+    /// Share of the held-out pictures classified rightly after the epoch, 0 to 1; absent if none are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out_accuracy: Option<f64>,
+    /// Share of the test pictures classified rightly after the epoch, 0 to 1; absent without test pictures, and where
+    /// pictures are held out: those of the test are then judged once, at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_accuracy: Option<f64>,
     /// Of the epoch's last batch.

@@ -131,6 +131,9 @@ fn options_out_of_range_are_told_by_field() {
     assert!(with(|recipe| recipe.training.average = Some(1.0)).contains("average: 1 is not"));
     let adamw = with(|recipe| recipe.training.optimizer = Optimizer::AdamW);
     assert!(adamw.contains("weight_decay: 0 with adamw is plain adam"), "{adamw}");
+    assert!(with(|recipe| recipe.training.hold_out = 0.6).contains("hold_out: 0.6 is not"));
+    let patience = with(|recipe| recipe.training.patience = Some(3));
+    assert!(patience.contains("hold_out = 0.1 holds a tenth of the training"), "{patience}");
     assert!(with(|recipe| recipe.training.seed = u64::MAX).contains("training.seed"));
     assert!(with(|recipe| recipe.input.shape = [28, 28, 2]).contains("input.shape: [28, 28, 2]"));
 }

@@ -268,7 +268,13 @@ fn a_whole_network_over_several_rounds_of_chunks() {
     let start = super::glorot_uniform::<f64>(&plan, &sizes, 5);
     let training = Training { optimizer: Optimizer::Gd, ..Training::default() };
     let criterion = Criterion { loss: Loss::CrossEntropy, label_smoothing: 0.0 };
-    let lesson = Lesson { pictures: &pictures, criterion, class_weights: &[], changes: None };
+    let lesson = Lesson {
+        pictures: &pictures,
+        learned: &indices,
+        criterion,
+        class_weights: &[],
+        changes: None,
+    };
     let learn = |parameters: Vec<Parameters<f64>>, rate: f64| {
         let mut engine = Engine::new(&plan, parameters, 131);
         let step = Step::new(&training, rate, 0);

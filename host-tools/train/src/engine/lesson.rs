@@ -8,6 +8,8 @@ use thumbnet_data::{Pictures, Random};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lesson<'a> {
     pub pictures: &'a Pictures,
+    /// Those that may be learned from.
+    pub learned: &'a [u32],
     pub criterion: Criterion,
     /// What a picture of each class counts; empty if all count 1.
     pub class_weights: &'a [f64],
@@ -49,7 +51,7 @@ impl Lesson<'_> {
         if share >= 1.0 {
             return Target::only(label);
         }
-        let other = random.below(self.pictures.len());
+        let other = self.learned[random.below(self.learned.len())] as usize;
         let mut other_bytes = self.pictures.picture(other).to_vec();
         augmentation.apply(&mut other_bytes, shape, random);
         mix(bytes, &other_bytes, share);

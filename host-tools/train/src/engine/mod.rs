@@ -22,9 +22,7 @@ mod update;
 pub(crate) use chunk::{CHUNK, Chunk, Model};
 pub(crate) use layer::{Layer, Sizes};
 pub(crate) use lesson::{Changes, Lesson};
-pub(crate) use loss::Criterion;
-#[cfg(test)]
-pub(crate) use loss::Target;
+pub(crate) use loss::{Criterion, Target};
 pub(crate) use optimizer::{Step, moments};
 pub(crate) use parameters::{Parameters, glorot_uniform};
 pub(crate) use real::Real;

@@ -192,7 +192,13 @@ mod tests {
             labels: vec![0, 1, 1, 0, 1],
         };
         let criterion = Criterion { loss: Loss::CrossEntropy, label_smoothing: 0.0 };
-        let lesson = Lesson { pictures: &pictures, criterion, class_weights: &[], changes: None };
+        let lesson = Lesson {
+            pictures: &pictures,
+            learned: &[0, 1, 2, 3, 4],
+            criterion,
+            class_weights: &[],
+            changes: None,
+        };
         let mut engine = Engine::new(&plan, glorot_uniform(&plan, &sizes, 3), 5);
         let mut path = vec![[engine.parameters.clone(), engine.network_parameters()]];
         for done in 0..count {

@@ -39,6 +39,13 @@ pub struct Training {
     pub class_weights: Option<ClassWeights>,
     /// Share of the target spread evenly over all classes; 0 for none.
     pub label_smoothing: f64,
+    /// Share of the training pictures, of every class alike, that are held out: epochs are judged by them, and the best is
+    /// kept. Without it the last epoch is.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub hold_out: f64,
+    /// The training ends after so many epochs that were no better than the best; needs `hold_out`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<usize>,
     /// How training pictures are changed at random.
     #[serde(skip_serializing_if = "Augmentation::is_none")]
     pub augment: Augmentation,
@@ -107,6 +114,8 @@ impl Default for Training {
             average: None,
             class_weights: None,
             label_smoothing: 0.0,
+            hold_out: 0.0,
+            patience: None,
             augment: Augmentation::default(),
         }
     }
@@ -147,6 +156,17 @@ impl Training {
         field("training.label_smoothing", (0.0..1.0).contains(&smoothing), || {
             format!("{smoothing} is not between 0 and 1; 0.1 is a usual one")
         })?;
+        let share = self.hold_out;
+        field("training.hold_out", (0.0..=MAX_HOLD_OUT).contains(&share), || {
+            format!("{share} is not between 0 and {MAX_HOLD_OUT}; 0.1 is a usual one")
+        })?;
+        let patience = self.patience.unwrap_or(MAX_EPOCHS);
+        field("training.patience", patience > 0, || "0 epochs: use 1 or more".into())?;
+        field("training.patience", self.patience.is_none() || share > 0.0, || {
+            "there is nothing to judge epochs by: hold_out = 0.1 holds a tenth of the training \
+             pictures out (the test pictures must not decide)"
+                .to_owned()
+        })?;
         field("training.seed", i64::try_from(self.seed).is_ok(), || {
             format!("{} does not fit a TOML integer: use one below 2^63", self.seed)
         })?;
@@ -181,6 +201,13 @@ impl Schedule {
 const MAX_BATCH: usize = 1 << 16;
 /// More epochs than this is a typing error.
 const MAX_EPOCHS: usize = 100_000;
+
+/// More than this would leave too little to learn from.
+const MAX_HOLD_OUT: f64 = 0.5;
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
 
 fn default_warm_up() -> f64 {
     0.3

@@ -23,12 +23,16 @@ use thumbnet_train::{EpochResult, Network, Optimizer, Recipe, Trained};
 /// Of AdamW, where nothing else is said.
 const USUAL_WEIGHT_DECAY: f64 = 0.01;
 
+/// Share of the pictures held out for `--patience`, where nothing else is said.
+const USUAL_HOLD_OUT: f64 = 0.1;
+
 const EXAMPLES: &str = "\
 Examples:
   thumbnet train                                   the embedded set, the seed CNN, ten epochs
   thumbnet train --data pictures/ -o models/mine   one folder of pictures a class
   thumbnet train --data fashion-mnist --epochs 20 --seed 7 -o models/fashion
   thumbnet train --augment shift=0.1,flip=true     more to learn from: see `data preview`
+  thumbnet train --patience 5 --epochs 50          stops when held-out pictures get no better; keeps the best
   thumbnet train --resume -o models/mine           goes on after Ctrl-C, to the same result
 
 One seed gives the same bytes on every run, in any folder and with any number of threads (RAYON_NUM_THREADS).";
@@ -58,6 +62,13 @@ pub(crate) struct Train {
     /// How strongly weights are drawn towards 0 [default: the recipe's, 0; 0.01 with --optimizer adamw].
     #[arg(long, value_name = "SHARE")]
     weight_decay: Option<f64>,
+    /// Share of the training pictures that epochs are judged by, so that the best is kept [default: the recipe's, 0].
+    #[arg(long, value_name = "SHARE")]
+    hold_out: Option<f64>,
+    /// Stop after so many epochs that are no better than the best; holds a tenth of the pictures out if nothing else is
+    /// said [default: the recipe's, none].
+    #[arg(long, value_name = "EPOCHS")]
+    patience: Option<usize>,
     /// Where weights and order come from [default: the recipe's, 1].
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -75,7 +86,7 @@ pub(crate) struct Train {
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// Go on with the unfinished training in the model's folder.
-    #[arg(long, conflicts_with_all = ["epochs", "batch", "optimizer", "learning_rate", "weight_decay", "seed", "augment", "overwrite"])]
+    #[arg(long, conflicts_with_all = ["epochs", "batch", "optimizer", "learning_rate", "weight_decay", "hold_out", "patience", "seed", "augment", "overwrite"])]
     resume: bool,
     /// Replace a finished network in the model's folder.
     #[arg(long)]
@@ -104,9 +115,21 @@ struct Report {
     folder: String,
     parameters: usize,
     finished: bool,
+    /// The epoch that the network is from.
+    kept_epoch: usize,
     seconds: f64,
+    pictures: PictureCounts,
     epochs: Vec<EpochResult>,
+    /// The kept network on the test pictures, which had no say in anything.
     test: Option<Metrics>,
+}
+
+/// How many pictures each figure is of.
+#[derive(Serialize)]
+struct PictureCounts {
+    learned: usize,
+    held_out: usize,
+    test: usize,
 }
 
 impl Train {
@@ -133,7 +156,7 @@ impl Train {
         };
         console.finish();
         let seconds = start.elapsed().as_secs_f64();
-        let report = Report::of(&trained, &folder, &dataset, seconds);
+        let report = Report::of(&trained, &folder, &dataset, seconds)?;
         if self.json {
             print_json(&report)?
         } else {
@@ -166,6 +189,11 @@ impl Train {
             Some(OptimizerName::AdamW) if training.weight_decay == 0.0 => USUAL_WEIGHT_DECAY,
             _ => training.weight_decay,
         });
+        training.patience = self.patience.or(training.patience);
+        training.hold_out = self.hold_out.unwrap_or(match self.patience {
+            Some(_) if training.hold_out == 0.0 => USUAL_HOLD_OUT,
+            _ => training.hold_out,
+        });
         Ok(recipe)
     }
 
@@ -189,18 +217,30 @@ pub(super) fn judge(network: &Network, dataset: &Dataset) -> Metrics {
 }
 
 impl Report {
-    fn of(trained: &Trained, folder: &Path, dataset: &Dataset, seconds: f64) -> Self {
+    fn of(
+        trained: &Trained,
+        folder: &Path,
+        dataset: &Dataset,
+        seconds: f64,
+    ) -> anyhow::Result<Self> {
         let network = &trained.network;
+        let held_out = network.recipe().held_out(dataset)?.len();
         let test = (!dataset.test.is_empty()).then(|| judge(network, dataset));
-        Self {
+        Ok(Self {
             model: network.recipe().name.clone(),
             folder: folder.display().to_string(),
             parameters: network.parameter_count(),
             finished: trained.is_finished(),
             seconds,
+            kept_epoch: trained.kept_epoch(),
+            pictures: PictureCounts {
+                learned: dataset.train.len() - held_out,
+                held_out,
+                test: dataset.test.len(),
+            },
             epochs: trained.history.clone(),
             test,
-        }
+        })
     }
 
     fn print(&self, folder: &Path) {
@@ -215,6 +255,15 @@ impl Report {
             folder.display(),
             self.seconds
         );
+        if let Some(accuracy) = self.epochs[self.kept_epoch - 1].held_out_accuracy {
+            println!(
+                "kept is epoch {} of {}, the best on the {} held-out pictures ({:.2} %)",
+                self.kept_epoch,
+                self.epochs.len(),
+                thousands(self.pictures.held_out as u64),
+                accuracy * 100.0
+            );
+        }
         if !self.finished {
             println!(
                 "stopped after epoch {}; go on with: thumbnet train --resume -o {}",

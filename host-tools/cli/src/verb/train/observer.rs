@@ -50,12 +50,16 @@ impl Observer for Console {
 
     fn epoch(&mut self, result: &EpochResult, time: Duration) -> ControlFlow<()> {
         if !self.quiet {
-            let test = result.test_accuracy.map_or(String::new(), |accuracy| {
-                format!("  test accuracy {:.2} %", accuracy * 100.0)
-            });
+            let part = |name: &str, accuracy: Option<f64>| {
+                accuracy.map_or(String::new(), |accuracy| {
+                    format!("  {name} accuracy {:.2} %", accuracy * 100.0)
+                })
+            };
+            let judged = part("held-out", result.held_out_accuracy);
+            let judged = judged + &part("test", result.test_accuracy);
             self.bar.suspend(|| {
                 println!(
-                    "epoch {:>3}  loss {:.4}  accuracy {:.2} %{test}  ({:.1} s)",
+                    "epoch {:>3}  loss {:.4}  accuracy {:.2} %{judged}  ({:.1} s)",
                     result.epoch,
                     result.loss,
                     result.accuracy * 100.0,
