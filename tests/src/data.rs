@@ -19,7 +19,7 @@ pub fn write_idx(folder: &Path, dataset: &Dataset) {
 
 fn images(pictures: &Pictures) -> IdxArray {
     let dimensions = vec![pictures.len(), pictures.shape.h, pictures.shape.w];
-    IdxArray { dimensions, bytes: pictures.pixels.clone() }
+    IdxArray { dimensions, bytes: pictures.pixels().into_owned() }
 }
 
 fn labels(pictures: &Pictures) -> IdxArray {

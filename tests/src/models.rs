@@ -63,7 +63,7 @@ pub fn small() -> &'static Small {
         let float = trained.unwrap_or_else(|error| panic!("{error}")).network.to_graph();
         let calibration = dataset.train.subset(100);
         let quantize = |form| {
-            let quantized = thumbnet_quantize::quantize(&float, &calibration.pixels, form);
+            let quantized = thumbnet_quantize::quantize(&float, &calibration.pixels(), form);
             quantized.unwrap_or_else(|error| panic!("{error}")).graph
         };
         let [qlinear, qdq] = [Form::QLinear, Form::Qdq].map(quantize);

@@ -96,7 +96,7 @@ impl Observer for Stop {
 fn onnx_of(trained: &Trained) -> Vec<u8> {
     let calibration = small().dataset.train.subset(100);
     let graph = trained.network.to_graph();
-    let quantized = quantize(&graph, &calibration.pixels, Form::QLinear);
+    let quantized = quantize(&graph, &calibration.pixels(), Form::QLinear);
     onnx::write(&quantized.unwrap_or_else(|error| panic!("{error}")).graph, Form::QLinear)
 }
 

@@ -35,7 +35,7 @@ fn equals_the_simulation(board: &Board, model: &ModelFile) {
     assert!(pictures.len() >= PICTURES);
     // Spread over the set, so that all classes are among them.
     for index in (0..PICTURES).map(|index| index * pictures.len() / PICTURES) {
-        let input = to_codes(pictures.picture(index));
+        let input = to_codes(&pictures.picture(index));
         let mut crcs = Vec::with_capacity(names.len());
         let logits = simulator.run(&input, &mut |_, map| crcs.push(crc32_of_map(map)));
         let inference = emulator.infer(&input).unwrap_or_else(|error| panic!("{error}"));

@@ -15,7 +15,7 @@ fn layers_agree<B: Backend>(graph: &Int8Graph, options: &Options) {
     let program = compile(graph, [0; 8], options).unwrap_or_else(|error| panic!("{error}"));
     let mut simulator = Simulator::<B>::new(&program);
     let test = &small().dataset.test;
-    let pictures = (0..PICTURES).map(|index| to_codes(test.picture(index)));
+    let pictures = (0..PICTURES).map(|index| to_codes(&test.picture(index)));
     let constants = [i8::MIN, 0, i8::MAX].map(|code| vec![code; program.input.bytes]);
     for input in pictures.chain(constants) {
         let expected = thumbnet_quantize::integer::run(graph, &input).expect("a sound graph");
@@ -63,7 +63,7 @@ fn the_small_network_is_worth_comparing() {
     let small = small();
     let correct = (0..small.dataset.test.len()).filter(|&index| {
         let picture = small.dataset.test.picture(index);
-        let tensors = thumbnet_quantize::integer::run_picture(&small.qlinear, picture);
+        let tensors = thumbnet_quantize::integer::run_picture(&small.qlinear, &picture);
         let logits = &tensors.expect("a sound graph")[small.qlinear.output.0];
         let best = logits.iter().max().expect("there are classes");
         logits.iter().position(|logit| logit == best) == Some(small.dataset.test.labels[index])

@@ -1,6 +1,6 @@
 //! A folder of the binary form of CIFAR-10 or CIFAR-100: records of labels and 32 x 32 RGB planes.
 
-use crate::{DataError, Dataset, InputSpec, Pictures, listing::folder_name};
+use crate::{DataError, Dataset, InputSpec, LoadOptions, Pictures, listing::folder_name};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -59,6 +59,7 @@ pub(crate) fn load(
     folder: &Path,
     names: &[String],
     input: &InputSpec,
+    options: &LoadOptions,
 ) -> Result<Dataset, DataError> {
     let no_data = || DataError::NoData { path: folder.to_owned() };
     let format = format(names).ok_or_else(no_data)?;
@@ -67,8 +68,8 @@ pub(crate) fn load(
     Ok(Dataset {
         name: folder_name(folder),
         classes: format.class_names(folder)?,
-        train: format.read(&train, input)?,
-        test: format.read(&[folder.join(format.test)], input)?,
+        train: format.read(&train, input, options)?,
+        test: format.read(&[folder.join(format.test)], input, options)?,
     })
 }
 
@@ -88,13 +89,17 @@ impl Format {
         Err(DataError::NotCifar { path, reason })
     }
 
-    fn read(&self, files: &[PathBuf], input: &InputSpec) -> Result<Pictures, DataError> {
+    fn read(
+        &self,
+        files: &[PathBuf],
+        input: &InputSpec,
+        options: &LoadOptions,
+    ) -> Result<Pictures, DataError> {
         let mut pictures = Pictures::empty(SHAPE);
         for path in files {
             self.read_file(path, &mut pictures)?;
         }
-        input.check_memory(&files[0], pictures.len())?;
-        Ok(input.prepare_all(pictures))
+        input.prepare_all(pictures, options)
     }
 
     fn read_file(&self, path: &Path, pictures: &mut Pictures) -> Result<(), DataError> {
@@ -123,9 +128,9 @@ impl Format {
 
 #[cfg(test)]
 mod tests {
-    use super::{PLANE, SHAPE, load};
-    use crate::InputSpec;
-    use std::fs;
+    use super::{PLANE, SHAPE};
+    use crate::{DataError, Dataset, InputSpec, LoadOptions};
+    use std::{fs, path::Path};
     use thumbnet_graph::Fit;
 
     /// A record whose planes hold `value`, `value + 1`, `value + 2`.
@@ -139,6 +144,10 @@ mod tests {
     }
 
     const INPUT: InputSpec = InputSpec { shape: SHAPE, fit: Fit::Stretch, invert: false };
+
+    fn load(folder: &Path, names: &[String], input: &InputSpec) -> Result<Dataset, DataError> {
+        super::load(folder, names, input, &LoadOptions::default())
+    }
 
     #[test]
     fn ten_classes_in_five_batches() {

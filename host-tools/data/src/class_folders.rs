@@ -20,13 +20,15 @@ pub(crate) fn load(
     let mut notes = Vec::new();
     let layout = Layout::read(folder, &mut notes)?;
     let count = layout.count();
-    input.check_memory(folder, count)?;
     let mut decoding = Decoding::new(input, options, count);
     let (classes, [(train, train_files), (test, test_files)]) = match layout {
-        Layout::Parted { classes, parts } => (classes, parts.map(|files| decoding.read(files))),
+        Layout::Parted { classes, parts } => {
+            let [train, test] = parts;
+            (classes, [decoding.read(train)?, decoding.read(test)?])
+        }
         Layout::Whole(listing) => {
             let classes = listing.class_names();
-            let (pictures, files) = decoding.read(files(listing));
+            let (pictures, files) = decoding.read(files(listing))?;
             notes.extend(decoding.check()?);
             let parts = split::split(&pictures, &files, &classes, options.seed)?;
             notes.push(split::note(folder, &parts));

@@ -1,6 +1,10 @@
 //! Many picture files at once: decoded on all cores, and what cannot be read counted.
 
-use crate::{DataError, InputSpec, LoadOptions, Pictures, decode::RawPicture};
+use crate::{
+    DataError, InputSpec, LoadOptions, Pictures,
+    decode::RawPicture,
+    gathering::{Gathering, block},
+};
 use rayon::prelude::*;
 use std::{
     path::{Path, PathBuf},
@@ -26,21 +30,26 @@ impl<'a> Decoding<'a> {
     }
 
     /// The pictures that can be read, and their files.
-    pub(crate) fn read(&mut self, files: Vec<Labelled>) -> (Pictures, Vec<PathBuf>) {
-        let prepared: Vec<Result<Vec<u8>, DataError>> =
-            files.par_iter().map(|(file, _)| self.prepare(file)).collect();
-        let mut pictures = Pictures::empty(self.input.shape);
-        let mut kept = Vec::with_capacity(files.len());
-        for (prepared, (file, label)) in prepared.into_iter().zip(files) {
-            match prepared {
-                Ok(bytes) => {
-                    pictures.push(&bytes, label);
-                    kept.push(file);
+    pub(crate) fn read(
+        &mut self,
+        mut files: Vec<Labelled>,
+    ) -> Result<(Pictures, Vec<PathBuf>), DataError> {
+        let mut gathering = Gathering::new(self.input.shape, self.options);
+        let mut is_good = Vec::with_capacity(files.len());
+        for files in files.chunks(block(self.input.shape)) {
+            let prepared: Vec<Result<Vec<u8>, DataError>> =
+                files.par_iter().map(|(file, _)| self.prepare(file)).collect();
+            for (prepared, &(_, label)) in prepared.into_iter().zip(files) {
+                is_good.push(prepared.is_ok());
+                match prepared {
+                    Ok(bytes) => gathering.push(&bytes, label)?,
+                    Err(error) => self.bad.push(error),
                 }
-                Err(error) => self.bad.push(error),
             }
         }
-        (pictures, kept)
+        let mut is_good = is_good.into_iter();
+        files.retain(|_| is_good.next().unwrap_or(false));
+        Ok((gathering.finish()?, files.into_iter().map(|(file, _)| file).collect()))
     }
 
     fn prepare(&self, file: &Path) -> Result<Vec<u8>, DataError> {

@@ -51,8 +51,17 @@ pub(crate) struct FieldHasher(Sha256);
 
 impl FieldHasher {
     pub(crate) fn bytes(&mut self, field: &[u8]) {
-        self.0.update((field.len() as u64).to_le_bytes());
-        self.0.update(field);
+        self.begin(field.len());
+        self.more(field);
+    }
+
+    /// Begins a field of `len` bytes, which [`FieldHasher::more`] then gives.
+    pub(crate) fn begin(&mut self, len: usize) {
+        self.0.update((len as u64).to_le_bytes());
+    }
+
+    pub(crate) fn more(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
     }
 
     pub(crate) fn numbers(&mut self, field: impl IntoIterator<Item = usize>) {

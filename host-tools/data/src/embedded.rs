@@ -1,6 +1,8 @@
 //! The data set inside the program, so that a first training run needs no download.
 
-use crate::{DataError, Dataset, InputSpec, Pictures, idx::IdxArray, registry::FASHION_CLASSES};
+use crate::{
+    DataError, Dataset, InputSpec, LoadOptions, Pictures, idx::IdxArray, registry::FASHION_CLASSES,
+};
 use std::path::Path;
 use thumbnet_kernels::geometry::Shape;
 
@@ -20,32 +22,36 @@ const FILES: [[&[u8]; 2]; 2] = [
 ];
 
 /// Unpacks the embedded set.
-pub(crate) fn load(input: &InputSpec) -> Result<Dataset, DataError> {
-    let [train, test] = FILES.map(|files| unpack(files, input));
+pub(crate) fn load(input: &InputSpec, options: &LoadOptions) -> Result<Dataset, DataError> {
+    let [train, test] = FILES.map(|files| unpack(files, input, options));
     let classes = FASHION_CLASSES.map(str::to_owned).to_vec();
     Ok(Dataset { name: EMBEDDED.to_owned(), classes, train: train?, test: test? })
 }
 
-fn unpack([pictures, labels]: [&[u8]; 2], input: &InputSpec) -> Result<Pictures, DataError> {
+fn unpack(
+    [pictures, labels]: [&[u8]; 2],
+    input: &InputSpec,
+    options: &LoadOptions,
+) -> Result<Pictures, DataError> {
     let pixels = IdxArray::read_from(pictures, Path::new(EMBEDDED))?.bytes;
     let labels = IdxArray::read_from(labels, Path::new(EMBEDDED))?.bytes;
     let labels = labels.into_iter().map(usize::from).collect();
-    Ok(input.prepare_all(Pictures { shape: Shape::new(28, 28, 1), pixels, labels }))
+    input.prepare_all(Pictures::new(Shape::new(28, 28, 1), pixels, labels), options)
 }
 
 #[cfg(test)]
 mod tests {
     use super::load;
-    use crate::{Fit, InputSpec};
+    use crate::{Fit, InputSpec, LoadOptions};
     use thumbnet_kernels::geometry::Shape;
 
     #[test]
     fn the_subset_is_balanced_and_is_what_it_always_was() {
         let input = InputSpec { shape: Shape::new(28, 28, 1), fit: Fit::Stretch, invert: false };
-        let dataset = load(&input).unwrap();
+        let dataset = load(&input, &LoadOptions::default()).unwrap();
         assert_eq!(dataset.train.class_counts(10), [500; 10]);
         assert_eq!(dataset.test.class_counts(10), [100; 10]);
-        assert_eq!(dataset.train.pixels.len(), 5_000 * 784);
+        assert_eq!(dataset.train.pixels().len(), 5_000 * 784);
         assert_eq!(dataset.classes[9], "Ankle boot");
         // Made by `cargo run -p thumbnet-data --example make_subset`; recipes name the data by this digest.
         let expected = "ec0b482fdbd6a5087e76dca342b3ba353b4d8d25fc11fe87c53a2f25ad853add";

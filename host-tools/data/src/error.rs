@@ -64,6 +64,14 @@ pub enum DataError {
         /// What the operating system says.
         error: std::io::Error,
     },
+    /// Prepared pictures in a file that are no longer what was written.
+    #[error("{path}: a prepared picture cannot be read back ({reason}): check the disk, and run again", path = .path.display())]
+    Lost {
+        /// The file, or the folder that it was made in.
+        path: PathBuf,
+        /// What the operating system says, or that it was changed.
+        reason: String,
+    },
     /// A folder without anything that looks like data.
     #[error(
         "{path}: holds neither IDX files nor class folders of pictures: expected train-images-idx3-ubyte, \

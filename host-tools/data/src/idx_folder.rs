@@ -1,7 +1,8 @@
 //! A folder of four IDX files: training and test pictures with their labels.
 
 use crate::{
-    DataError, Dataset, InputSpec, Pictures, idx::IdxArray, listing::folder_name, registry,
+    DataError, Dataset, InputSpec, LoadOptions, Pictures, idx::IdxArray, listing::folder_name,
+    registry,
 };
 use firmware::preprocess::MAX_SIDE;
 use std::{
@@ -23,14 +24,15 @@ pub(crate) fn load(
     folder: &Path,
     names: &[String],
     input: &InputSpec,
+    options: &LoadOptions,
 ) -> Result<Dataset, DataError> {
     let [train, test] = [Part::find(folder, names, TRAIN)?, Part::find(folder, names, TEST)?];
     let [train_labels, test_labels] = [train.read_labels()?, test.read_labels()?];
     let classes = classes(folder, &train_labels, &test_labels)?;
     Ok(Dataset {
         name: folder_name(folder),
-        train: train.read(train_labels, &classes, input)?,
-        test: test.read(test_labels, &classes, input)?,
+        train: train.read(train_labels, &classes, input, options)?,
+        test: test.read(test_labels, &classes, input, options)?,
         classes,
     })
 }
@@ -78,6 +80,7 @@ impl Part {
         labels: IdxArray,
         classes: &[String],
         input: &InputSpec,
+        options: &LoadOptions,
     ) -> Result<Pictures, DataError> {
         let array = IdxArray::read(&self.pictures)?;
         let shape = self.picture_shape(&array)?;
@@ -91,10 +94,9 @@ impl Part {
             });
         }
         let labels = labels.bytes.into_iter().map(usize::from).collect();
-        let pictures = Pictures { shape, pixels: array.bytes, labels };
+        let pictures = Pictures::new(shape, array.bytes, labels);
         self.check_classes(&pictures, classes)?;
-        input.check_memory(&self.pictures, count)?;
-        Ok(input.prepare_all(pictures))
+        input.prepare_all(pictures, options)
     }
 
     fn picture_shape(&self, array: &IdxArray) -> Result<Shape, DataError> {

@@ -1,14 +1,13 @@
 //! What a model's input looks like, and pictures made to fit it.
 
-use crate::{DataError, dataset::Pictures};
+use crate::{
+    DataError, LoadOptions, Pictures,
+    gathering::{Gathering, block},
+};
 use firmware::preprocess::{self, MAX_SIDE, PictureError, Recipe, preprocess};
 use rayon::prelude::*;
-use std::path::Path;
 use thumbnet_graph::{Fit, Preprocessing};
 use thumbnet_kernels::geometry::Shape;
-
-/// The most bytes of prepared pictures in memory: 1.3 million grey pictures of 56 x 56.
-const MAX_PREPARED_BYTES: u64 = 1 << 32;
 
 /// What every picture is turned into: the input of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,31 +72,32 @@ impl InputSpec {
         Err(DataError::InputShape { h, w, c })
     }
 
-    /// Whether `count` prepared pictures can be held in memory; `path` is for the message.
-    ///
-    /// # Errors
-    /// [`DataError::TooLarge`].
-    pub(crate) fn check_memory(&self, path: &Path, count: usize) -> Result<(), DataError> {
-        let bytes = (self.shape.len() as u64).saturating_mul(count as u64);
-        if bytes <= MAX_PREPARED_BYTES {
-            return Ok(());
-        }
-        Err(DataError::TooLarge { path: path.to_owned(), bytes })
-    }
-
     /// Prepares all pictures of a set, on all cores. `self` and the pictures' shape have been checked.
-    pub(crate) fn prepare_all(&self, pictures: Pictures) -> Pictures {
-        if pictures.shape == self.shape && !self.invert {
-            return pictures;
+    pub(crate) fn prepare_all(
+        &self,
+        pictures: Pictures,
+        options: &LoadOptions,
+    ) -> Result<Pictures, DataError> {
+        let as_they_are = pictures.shape == self.shape && !self.invert;
+        let bytes = (pictures.len() * self.shape.len()) as u64;
+        if as_they_are && bytes <= options.memory_bytes {
+            return Ok(pictures);
         }
-        let mut pixels = vec![0; pictures.len() * self.shape.len()];
-        pixels
-            .par_chunks_exact_mut(self.shape.len())
-            .zip(pictures.pixels.par_chunks_exact(pictures.shape.len()))
-            .for_each(|(bytes, picture)| {
-                self.prepare(picture, pictures.shape, bytes).expect("both shapes were checked");
-            });
-        Pictures { shape: self.shape, pixels, labels: pictures.labels }
+        let mut gathering = Gathering::new(self.shape, options);
+        let count = block(self.shape);
+        let mut prepared = vec![0; count.min(pictures.len()) * self.shape.len()];
+        for (block, labels) in pictures.blocks(count).zip(pictures.labels.chunks(count)) {
+            let originals = block.par_chunks_exact(pictures.shape.len());
+            prepared.par_chunks_exact_mut(self.shape.len()).zip(originals).for_each(
+                |(bytes, picture)| {
+                    self.prepare(picture, pictures.shape, bytes).expect("both shapes were checked");
+                },
+            );
+            for (bytes, &label) in prepared.chunks_exact(self.shape.len()).zip(labels) {
+                gathering.push(bytes, label)?;
+            }
+        }
+        gathering.finish()
     }
 }
 
@@ -109,7 +109,7 @@ pub fn to_codes(bytes: &[u8]) -> Vec<i8> {
 #[cfg(test)]
 mod tests {
     use super::{InputSpec, to_codes};
-    use crate::Pictures;
+    use crate::{LoadOptions, Pictures};
     use thumbnet_graph::Fit;
     use thumbnet_kernels::geometry::Shape;
 
@@ -122,9 +122,10 @@ mod tests {
         input.prepare(&picture, square, &mut bytes).unwrap();
         assert_eq!(bytes, [255, 0, 127, 248]);
         assert_eq!(to_codes(&bytes), [127, -128, -1, 120]);
-        let pictures = Pictures { shape: row, pixels: picture.to_vec(), labels: vec![3] };
+        let pictures = Pictures::new(row, picture.to_vec(), vec![3]);
         let cropped = InputSpec { shape: Shape::new(1, 2, 1), fit: Fit::Crop, invert: false };
-        assert_eq!(cropped.prepare_all(pictures).pixels, [255, 128]);
+        let prepared = cropped.prepare_all(pictures, &LoadOptions::default()).unwrap();
+        assert_eq!(*prepared.pixels(), [255, 128]);
     }
 
     #[test]

@@ -37,7 +37,6 @@ pub(crate) fn load(
     options: &LoadOptions,
 ) -> Result<Loaded, DataError> {
     let rows = read(path)?;
-    input.check_memory(path, rows.len())?;
     let names: BTreeSet<&str> = rows.iter().map(|row| row.label.as_str()).collect();
     let classes: Vec<String> = names.into_iter().map(str::to_owned).collect();
     if let [class] = &classes[..] {
@@ -52,13 +51,13 @@ pub(crate) fn load(
     let mut notes = Vec::new();
     let [(train, train_files), (test, test_files)] =
         if rows.iter().any(|row| row.part == Part::Unsaid) {
-            let (pictures, files) = decoding.read(part(Part::Unsaid));
+            let (pictures, files) = decoding.read(part(Part::Unsaid))?;
             notes.extend(decoding.check()?);
             let parts = split::split(&pictures, &files, &classes, options.seed)?;
             notes.push(split::note(path, &parts));
             parts.map(|part| select(&pictures, &files, &part))
         } else {
-            [Part::Train, Part::Test].map(|kind| decoding.read(part(kind)))
+            [decoding.read(part(Part::Train))?, decoding.read(part(Part::Test))?]
         };
     notes.extend(decoding.check()?);
     split::check_all_present(path, &classes, [&train, &test])?;

@@ -1,7 +1,7 @@
 //! Contact sheets: pictures as they are and as they are learned, side by side, to look at.
 
+use crate::Pictures;
 use crate::augment::Augmentation;
-use crate::dataset::Pictures;
 use crate::random::Random;
 use image::{ImageFormat, Rgb, RgbImage, imageops};
 use std::io::Cursor;
@@ -30,7 +30,7 @@ pub fn contact_sheet(
     let mut random = Random::new(seed, 0);
     for (row, index) in indices.iter().enumerate() {
         for column in 0..=variants {
-            let mut picture = pictures.picture(*index).to_vec();
+            let mut picture = pictures.picture(*index).into_owned();
             if column > 0 {
                 augmentation.apply(&mut picture, pictures.shape, &mut random);
             }
@@ -47,7 +47,7 @@ pub fn contact_sheet(
 /// # Panics
 /// If there is no such picture.
 pub fn picture_png(pictures: &Pictures, index: usize) -> Vec<u8> {
-    png(&tile(pictures.picture(index), pictures, 1))
+    png(&tile(&pictures.picture(index), pictures, 1))
 }
 
 fn png(picture: &RgbImage) -> Vec<u8> {
@@ -67,8 +67,8 @@ fn tile(picture: &[u8], pictures: &Pictures, scale: u32) -> RgbImage {
 #[cfg(test)]
 mod tests {
     use super::contact_sheet;
+    use crate::Pictures;
     use crate::augment::Augmentation;
-    use crate::dataset::Pictures;
     use thumbnet_kernels::geometry::Shape;
 
     #[test]

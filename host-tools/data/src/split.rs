@@ -97,8 +97,9 @@ mod tests {
         for (count, expected) in [(4, 1), (6, 1), (14, 1), (16, 2), (20, 2), (200, 20)] {
             let [train, test] = run("a", count, 1).unwrap();
             assert_eq!(test.class_counts(2), [expected; 2], "of {count}");
-            assert!(train.pixels.is_sorted() && test.pixels.is_sorted());
-            let mut all = [train.pixels, test.pixels].concat();
+            let [train, test] = [train.pixels(), test.pixels()];
+            assert!(train.is_sorted() && test.is_sorted());
+            let mut all = [train, test].concat();
             all.sort();
             assert_eq!(all, (0..count).collect::<Vec<u8>>());
         }

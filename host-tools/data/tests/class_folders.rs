@@ -78,6 +78,17 @@ fn any_number_of_threads_gives_the_same_bytes() {
 }
 
 #[test]
+fn pictures_that_memory_may_not_hold_are_the_same_from_a_file() {
+    let folder = TempDir::new().unwrap();
+    animals(folder.path(), 40);
+    let filed = read_with(&folder, &LoadOptions { memory_bytes: 100, ..LoadOptions::default() });
+    assert!(!filed.dataset.train.are_in_memory() && !filed.dataset.test.are_in_memory());
+    assert_eq!(filed.dataset, read(&folder));
+    assert_eq!(filed.dataset.digest(), read(&folder).digest());
+    filed.dataset.check().unwrap();
+}
+
+#[test]
 fn formats_sizes_and_colours_may_be_mixed() {
     let folder = TempDir::new().unwrap();
     animals(folder.path(), 2);
@@ -89,7 +100,8 @@ fn formats_sizes_and_colours_may_be_mixed() {
     let dataset = load(source, input(3)).unwrap();
     assert_eq!(dataset.train.len() + dataset.test.len(), 9);
     let pictures = [&dataset.train, &dataset.test];
-    let colours = pictures.iter().flat_map(|part| part.pixels.as_chunks::<3>().0);
+    let pixels = pictures.map(|part| part.pixels()).concat();
+    let colours = pixels.as_chunks::<3>().0.iter();
     assert_eq!(colours.filter(|&&rgb| rgb == [255, 0, 0]).count(), 5 * 16);
 }
 

@@ -53,7 +53,7 @@ fn plain_and_gzipped_files_give_the_same_set() {
     }
     let read = |folder: &TempDir| load(folder.path().to_str().unwrap(), input(2, 3, 1)).unwrap();
     let [a, b] = [read(&plain), read(&gzipped)];
-    assert_eq!(a.train.pixels, arrays[0].bytes);
+    assert_eq!(*a.train.pixels(), arrays[0].bytes);
     assert_eq!(a.train.labels, [0, 1, 2, 2, 1, 0]);
     assert_eq!(a.test.labels, [2, 1, 0]);
     assert_eq!(a.classes, ["0", "1", "2"]);
@@ -67,11 +67,11 @@ fn colour_pictures_become_what_the_input_says() {
     write(folder.path(), &arrays(&[2, 2, 3]));
     let source = folder.path().to_str().unwrap();
     let colour = load(source, input(2, 2, 3)).unwrap();
-    assert_eq!(colour.train.pixels, pictures(6, &[2, 2, 3]).bytes);
+    assert_eq!(*colour.train.pixels(), pictures(6, &[2, 2, 3]).bytes);
     let grey = load(source, input(4, 4, 1)).unwrap();
-    assert_eq!(grey.train.pixels.len(), 6 * 16);
+    assert_eq!(grey.train.pixels().len(), 6 * 16);
     let [r, g, b] = [0, 7, 14]; // the first pixel
-    assert_eq!(grey.train.pixels[0], firmware::preprocess::luma([r, g, b]));
+    assert_eq!(grey.train.pixels()[0], firmware::preprocess::luma([r, g, b]));
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn the_embedded_set_is_the_default_and_can_be_resized() {
     let by_default = load("", input(28, 28, 1)).unwrap();
     assert_eq!(load("fashion-mnist-subset", input(28, 28, 1)).unwrap(), by_default);
     let small = load("", input(7, 9, 3)).unwrap();
-    assert_eq!(small.train.pixels.len(), 5_000 * 7 * 9 * 3);
+    assert_eq!(small.train.pixels().len(), 5_000 * 7 * 9 * 3);
     assert_eq!(small.test.labels, by_default.test.labels);
 }
 

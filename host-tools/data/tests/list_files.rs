@@ -32,7 +32,7 @@ fn a_list_with_parts_is_read_in_its_order() {
     assert_eq!(loaded.dataset.classes, ["cat", "dog"]);
     assert_eq!(loaded.dataset.name, "list");
     assert_eq!(loaded.dataset.train.labels, [1, 0]);
-    assert_eq!(loaded.dataset.train.pixels[..5], [30, 30, 30, 30, 10]);
+    assert_eq!(loaded.dataset.train.pixels()[..5], [30, 30, 30, 30, 10]);
     assert_eq!(loaded.dataset.test.labels, [0, 1]);
     assert!(loaded.notes.is_empty());
 }

@@ -44,7 +44,7 @@ impl Inputs {
     /// If there is no such input.
     pub fn codes(&self, index: usize) -> Vec<i8> {
         match self {
-            Self::Pictures { pictures, .. } => to_codes(pictures.picture(index)),
+            Self::Pictures { pictures, .. } => to_codes(&pictures.picture(index)),
             Self::Random { seed, shape, .. } => match index {
                 0 => vec![i8::MIN; shape.len()],
                 1 => vec![i8::MAX; shape.len()],

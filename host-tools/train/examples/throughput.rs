@@ -79,8 +79,8 @@ fn random_pictures(recipe: &Recipe, count: usize) -> Dataset {
     Dataset {
         name: "random".to_owned(),
         classes: (0..10).map(|class| class.to_string()).collect(),
-        train: Pictures { shape, pixels, labels },
-        test: Pictures { shape, pixels: Vec::new(), labels: Vec::new() },
+        train: Pictures::new(shape, pixels, labels),
+        test: Pictures::empty(shape),
     }
 }
 

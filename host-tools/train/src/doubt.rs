@@ -54,12 +54,13 @@ pub fn cross_validate(
         if !trained.is_finished() {
             return Err(TrainError::Stopped);
         }
-        let logits = trained.network.predict(&pictures.select(&part).pixels);
+        let logits = trained.network.predict_pictures(&pictures.select(&part));
         for (logits, index) in logits.chunks_exact(classes.len()).zip(part) {
             let row = &mut probabilities[index * classes.len()..][..classes.len()];
             softmax(logits, row);
         }
     }
+    pictures.check()?;
     Ok(probabilities)
 }
 
@@ -125,7 +126,7 @@ mod tests {
     #[test]
     fn every_class_is_dealt_out_evenly() {
         let labels: Vec<usize> = (0..31).map(|index| index % 3).collect();
-        let pictures = Pictures { shape: Shape::new(1, 1, 1), pixels: vec![0; 31], labels };
+        let pictures = Pictures::new(Shape::new(1, 1, 1), vec![0; 31], labels);
         let fold_of = folds_of(&pictures, 3, 4, 1);
         for class in 0..3 {
             let mut counts = [0; 4];

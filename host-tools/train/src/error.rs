@@ -1,6 +1,7 @@
 //! Why a training cannot start, go on or be read back.
 
 use std::path::PathBuf;
+use thumbnet_data::DataError;
 
 /// Why a network cannot be built, trained or read back; every message names what is wrong and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +51,9 @@ pub enum TrainError {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// Pictures that cannot be read any more.
+    #[error(transparent)]
+    Pictures(#[from] DataError),
     /// The loss or a weight is no longer a number.
     #[error(
         "the training diverged in epoch {epoch}, batch {batch} (the loss is {loss}): try a smaller \

@@ -5,7 +5,11 @@ use crate::error::TrainError;
 use crate::plan::Plan;
 use crate::recipe::Recipe;
 use rayon::prelude::*;
+use thumbnet_data::Pictures;
 use thumbnet_graph::Shape;
+
+/// Pictures of [`Network::predict_pictures`] in memory: enough for any number of threads.
+const BLOCK: usize = 256 * CHUNK;
 
 /// A network with f32 weights, ready to predict and to be exported.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +76,11 @@ impl Network {
                 },
             );
         logits
+    }
+
+    /// The logits of each picture, `[n, classes]`, a few pictures in memory at a time; as [`Network::predict`].
+    pub fn predict_pictures(&self, pictures: &Pictures) -> Vec<f32> {
+        pictures.blocks(BLOCK).flat_map(|block| self.predict(&block)).collect()
     }
 
     fn predict_chunk(&self, layers: &[Box<dyn Layer<f32>>], chunk: &mut Chunk<f32>, pixels: &[u8]) {

@@ -46,6 +46,7 @@ impl Session<'_> {
             let parameters = self.engine.network_parameters();
             let network = Network { parameters, ..self.network.clone() };
             self.history.push(self.judge(sum, &network)?);
+            self.data.dataset.check()?;
             if kept_epoch(&self.history) == self.history.len() {
                 self.network = network;
             }
@@ -185,7 +186,7 @@ impl Judgement {
             return None;
         }
         let criterion = Criterion { loss: network.recipe.training.loss, label_smoothing: 0.0 };
-        let mut logits = network.predict(&pictures.pixels);
+        let mut logits = network.predict_pictures(pictures);
         let [mut loss, mut correct] = [0.0, 0.0];
         for (row, &label) in logits.chunks_exact_mut(network.labels().len()).zip(&pictures.labels) {
             correct += f64::from(metrics::largest(row) == label);

@@ -76,7 +76,7 @@ mod tests {
         let dataset = Dataset {
             name: "test".to_owned(),
             classes: ["a", "b", "c"].map(str::to_owned).to_vec(),
-            train: Pictures { shape, pixels, labels },
+            train: Pictures::new(shape, pixels, labels),
             test: Pictures::empty(shape),
         };
         let mut recipe = Recipe::built_in("seed-cnn").expect("it is built in");

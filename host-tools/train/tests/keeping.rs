@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 use stripes::{changes, dataset, files, recipe};
-use thumbnet_data::Dataset;
+use thumbnet_data::{Dataset, Pictures};
 use thumbnet_train::metrics::predictions;
 use thumbnet_train::{
     BatchProgress, ClassWeights, EpochResult, Observer, Optimizer, Schedule, TrainError, Trained,
@@ -173,7 +173,7 @@ fn the_best_epoch_on_the_held_out_pictures_is_kept() {
     assert_eq!((read.kept_epoch(), &read.network), (kept, &trained.network));
     let held_out = recipe.held_out(&dataset).expect("enough pictures");
     assert_eq!(held_out.len(), 41);
-    let predicted = predictions(&trained.network.predict(&held_out.pixels), 3);
+    let predicted = predictions(&trained.network.predict_pictures(&held_out), 3);
     let correct = predicted.iter().zip(&held_out.labels).filter(|(a, b)| a == b).count();
     let result = &trained.history[kept - 1];
     assert_eq!(result.held_out_accuracy, Some(correct as f64 / 41.0));
@@ -194,13 +194,14 @@ fn what_is_held_out_is_not_learned_from() {
     let mut changed = whole.clone();
     let held_out = recipe.held_out(&whole).expect("enough pictures");
     let mut blacked = 0;
-    for index in 0..whole.train.len() {
-        let picture = &whole.train.pixels[index * 64..][..64];
-        if held_out.pixels.chunks_exact(64).any(|other| other == picture) {
-            changed.train.pixels[index * 64..][..64].fill(0);
+    let mut pixels = whole.train.pixels().into_owned();
+    for picture in pixels.chunks_exact_mut(64) {
+        if held_out.pixels().chunks_exact(64).any(|other| other == picture) {
+            picture.fill(0);
             blacked += 1;
         }
     }
+    changed.train = Pictures::new(whole.train.shape, pixels, whole.train.labels.clone());
     assert_eq!(blacked, held_out.len());
     assert_eq!(run(&whole), run(&changed));
 }

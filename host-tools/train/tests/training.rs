@@ -106,8 +106,8 @@ fn the_average_of_the_weights_is_the_network() {
     let losses = |trained: &Trained| trained.history.iter().map(|epoch| epoch.loss).collect();
     let (plain, averages): (Vec<f64>, Vec<f64>) = (losses(&last), losses(&averaged));
     assert_eq!(plain, averages);
-    let pixels = dataset(203).test.pixels;
-    assert_ne!(last.network.predict(&pixels), averaged.network.predict(&pixels));
+    let test = dataset(203).test;
+    assert_ne!(last.network.predict_pictures(&test), averaged.network.predict_pictures(&test));
     assert_eq!(load(folder.path()).expect("it was written"), averaged);
 }
 
@@ -123,7 +123,7 @@ fn a_scarce_class_is_found_more_often_where_it_counts_more() {
         recipe.training.class_weights = class_weights;
         let folder = tempfile::tempdir().expect("a folder for the test");
         let trained = train(&recipe, &dataset, folder.path(), &mut ()).expect("it trains");
-        let predicted = predictions(&trained.network.predict(&dataset.test.pixels), 3);
+        let predicted = predictions(&trained.network.predict_pictures(&dataset.test), 3);
         predicted.iter().filter(|&&class| class == 2).count()
     };
     let [plain, balanced] = [None, Some(ClassWeights::Rule(ClassWeightRule::Balanced))].map(found);
@@ -158,7 +158,7 @@ fn data_that_do_not_fit_are_told() {
     };
     let message = problem(|dataset| dataset.train = Pictures::empty(Shape::new(8, 8, 1)));
     assert_eq!(message, "the data set `stripes`: there are no training pictures");
-    let message = problem(|dataset| dataset.test.shape = Shape::new(28, 28, 3));
+    let message = problem(|dataset| dataset.test = Pictures::empty(Shape::new(28, 28, 3)));
     assert!(message.contains("its pictures are 28x28x3, but small takes 8x8x1"), "{message}");
     let message = problem(|dataset| dataset.classes.truncate(2));
     assert!(message.contains("a label of 2 where there are 2 classes"), "{message}");

@@ -101,7 +101,7 @@ fn answer(program: &Program) -> Vec<Cost> {
     let mut simulator = <Simulator>::new(program);
     let (mut all, mut correct) = (Vec::new(), 0);
     for index in 0..pictures.len() {
-        let logits = simulator.run(&to_codes(pictures.picture(index)), &mut |_, _| {});
+        let logits = simulator.run(&to_codes(&pictures.picture(index)), &mut |_, _| {});
         let best = logits.iter().max();
         let class = logits.iter().position(|logit| Some(logit) == best);
         correct += u64::from(class == Some(pictures.labels[index]));

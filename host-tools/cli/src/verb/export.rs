@@ -67,18 +67,18 @@ impl Export {
         let dataset = self.load_data(&trained)?;
         let form = Form::from(self.form);
         let calibration = dataset.train.subset(CALIBRATION_PICTURES);
-        let quantized = quantize(&trained.network.to_graph(), &calibration.pixels, form)?;
+        let quantized = quantize(&trained.network.to_graph(), &calibration.pixels(), form)?;
         let bytes = onnx::write(&quantized.graph, form);
         let program = compile(&quantized.graph, digest(&bytes), &Options::default())?;
 
         let images = dataset.test.len();
-        let int8 = count_correct(&program, &dataset.test, images);
+        let int8 = count_correct(&program, &dataset.test, images)?;
         let file = self.output.clone().unwrap_or_else(|| self.folder.join("model.onnx"));
         let report = Report {
             file: file.display().to_string(),
             bytes: bytes.len(),
             images,
-            float_accuracy: train::judge(&trained.network, &dataset).accuracy,
+            float_accuracy: train::judge(&trained.network, &dataset)?.accuracy,
             int8_accuracy: int8 as f64 / images.max(1) as f64,
             layers: quantized.layers.into_iter().map(Layer::from).collect(),
         };

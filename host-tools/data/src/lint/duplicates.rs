@@ -1,7 +1,7 @@
 //! Pictures that are there twice: to the byte, or but for tone, noise and compression.
 
 use super::{At, all};
-use crate::dataset::Dataset;
+use crate::{Dataset, Digest};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use thumbnet_kernels::geometry::Shape;
@@ -33,22 +33,24 @@ pub fn duplicates(dataset: &Dataset) -> Vec<Pair> {
     let places = all(dataset);
     let exact = exact(dataset, &places);
     let shape = dataset.train.shape;
-    let normal: Vec<Vec<f32>> =
-        places.par_iter().map(|at| normalized(at.picture(dataset))).collect();
-    let sketches: Vec<Sketch> = normal.par_iter().map(|picture| sketch(picture, shape)).collect();
+    // Four times the pictures' bytes: made again where it is needed, which is seldom.
+    let normal = |index: usize| normalized(&places[index].picture(dataset));
+    let sketches: Vec<Sketch> =
+        (0..places.len()).into_par_iter().map(|index| sketch(&normal(index), shape)).collect();
     let pair = |again: usize| {
         if let Some(first) = exact[again] {
             return Some((first, 0.0));
         }
         let limit = NEAR * NEAR;
-        let near = |first: &usize| {
-            squares(&sketches[*first], &sketches[again]) < limit
-                && mean_square(&normal[*first], &normal[again]) < limit
-        };
-        let firsts = (0..again).filter(|first| exact[*first].is_none()).filter(near);
-        let with_distance =
-            firsts.map(|first| (first, mean_square(&normal[first], &normal[again]).sqrt()));
-        with_distance.min_by(|a, b| a.1.total_cmp(&b.1))
+        let similar = |first: &usize| squares(&sketches[*first], &sketches[again]) < limit;
+        let mut firsts =
+            (0..again).filter(|first| exact[*first].is_none()).filter(similar).peekable();
+        firsts.peek()?;
+        let own = normal(again);
+        let with_distance = firsts.map(|first| (first, mean_square(&normal(first), &own)));
+        let near = with_distance.filter(|(_, distance)| *distance < limit);
+        let nearest = near.min_by(|a, b| a.1.total_cmp(&b.1));
+        nearest.map(|(first, distance)| (first, distance.sqrt()))
     };
     let pairs: Vec<Option<(usize, f32)>> = (0..places.len()).into_par_iter().map(pair).collect();
     let found = pairs.into_iter().enumerate();
@@ -62,12 +64,14 @@ pub fn duplicates(dataset: &Dataset) -> Vec<Pair> {
 
 /// For each picture, an earlier one with the same bytes.
 fn exact(dataset: &Dataset, places: &[At]) -> Vec<Option<usize>> {
+    let digests: Vec<Digest> =
+        places.par_iter().map(|at| Digest::of(&at.picture(dataset))).collect();
     let mut first = HashMap::new();
-    let earlier = |(index, at): (usize, &At)| {
-        let first = *first.entry(at.picture(dataset)).or_insert(index);
+    let earlier = |(index, digest): (usize, Digest)| {
+        let first = *first.entry(digest).or_insert(index);
         (first < index).then_some(first)
     };
-    places.iter().enumerate().map(earlier).collect()
+    digests.into_iter().enumerate().map(earlier).collect()
 }
 
 /// Mean 0 and standard deviation 1; all 0 for a picture of one tone, which is near no other.

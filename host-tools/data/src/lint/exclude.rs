@@ -2,8 +2,8 @@
 
 use super::{At, Part};
 use crate::DataError;
-use crate::dataset::{Dataset, Pictures};
 use crate::digest::Digest;
+use crate::{Dataset, Pictures};
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub fn identities(pictures: &Pictures) -> Vec<String> {
     let identity = |index: usize| {
         let mut hasher = Digest::hasher("thumbnet picture 1");
         hasher.numbers([pictures.labels[index]]);
-        hasher.bytes(pictures.picture(index));
+        hasher.bytes(&pictures.picture(index));
         let mut text = hasher.finish().to_string();
         text.truncate(DIGITS);
         let count = seen.entry(text.clone()).or_insert(0);

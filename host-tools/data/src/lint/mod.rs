@@ -6,7 +6,8 @@ mod exclude;
 pub use duplicates::{NEAR, Pair, duplicates};
 pub use exclude::{Exclusion, identities, lines};
 
-use crate::dataset::{Dataset, Pictures};
+use crate::{Dataset, Pictures};
+use std::borrow::Cow;
 
 /// Which part of a data set a picture is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,7 +50,7 @@ impl Part {
 
 impl At {
     /// Its bytes.
-    pub fn picture(self, dataset: &Dataset) -> &[u8] {
+    pub fn picture(self, dataset: &Dataset) -> Cow<'_, [u8]> {
         self.part.of(dataset).picture(self.index)
     }
 
@@ -71,7 +72,8 @@ const BLANK_RANGE: u8 = 8;
 /// Pictures that show nothing: one tone all over.
 pub fn blanks(dataset: &Dataset) -> Vec<At> {
     let is_blank = |at: &At| {
-        let bytes = at.picture(dataset).iter();
+        let picture = at.picture(dataset);
+        let bytes = picture.iter();
         let darkest = bytes.clone().min().copied().unwrap_or(0);
         bytes.max().is_none_or(|brightest| brightest - darkest < BLANK_RANGE)
     };

@@ -68,7 +68,7 @@ fn check_written(folder: &Path) {
     let input = InputSpec { shape: Shape::new(2, 2, 1), fit: Fit::Crop, invert: false };
     let dataset = load(folder.to_str().unwrap(), input).unwrap();
     assert_eq!(dataset.classes, ["zero", "one"]);
-    assert_eq!(dataset.train.pixels, arrays()[0].bytes);
+    assert_eq!(*dataset.train.pixels(), arrays()[0].bytes);
     assert_eq!(fs::read_to_string(folder.join("LICENSE.txt")).unwrap(), "Do what you like.\n");
     assert_eq!(fs::read_dir(folder).unwrap().count(), 6, "no temporary file is left");
 }

@@ -50,7 +50,9 @@ fn best<T: PartialOrd>(scores: &[T]) -> usize {
 
 #[test]
 fn both_exporters_files_give_what_onnxruntime_gives() {
-    let pixels = &pictures().test.pixels[..100 * 784];
+    let data = pictures();
+    let pixels = data.test.pixels();
+    let pixels = &pixels[..100 * 784];
     let wanted: Vec<f32> =
         PROBABILITIES.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
     for file in [SCRIPT, DYNAMO] {
@@ -89,8 +91,9 @@ fn int8_agrees_with_float() {
     };
     let calibration = data.train.subset(200);
     let Quantized { graph: int8, .. } =
-        quantize_with(&prepared.graph, &calibration.pixels, &options).unwrap();
-    let pixels = &data.test.pixels[..300 * 784];
+        quantize_with(&prepared.graph, &calibration.pixels(), &options).unwrap();
+    let pixels = data.test.pixels();
+    let pixels = &pixels[..300 * 784];
     let float = float_logits(&prepared, pixels);
     let codes: Vec<Vec<i8>> = pixels
         .par_chunks_exact(784)

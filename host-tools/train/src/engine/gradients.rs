@@ -300,9 +300,7 @@ fn a_whole_network_over_several_rounds_of_chunks() {
 
 fn random_pictures(size: usize, classes: usize, count: usize) -> Pictures {
     let mut random = Random::new(11, 0);
-    Pictures {
-        shape: thumbnet_graph::Shape::new(8, size / 8, 1),
-        pixels: (0..count * size).map(|_| random.below(256) as u8).collect(),
-        labels: (0..count).map(|_| random.below(classes)).collect(),
-    }
+    let pixels = (0..count * size).map(|_| random.below(256) as u8).collect();
+    let labels = (0..count).map(|_| random.below(classes)).collect();
+    Pictures::new(thumbnet_graph::Shape::new(8, size / 8, 1), pixels, labels)
 }

@@ -31,7 +31,7 @@ impl Lesson<'_> {
     pub fn picture(&self, index: u32, bytes: &mut Vec<u8>) -> Target {
         let label = self.pictures.labels[index as usize];
         bytes.clear();
-        bytes.extend_from_slice(self.pictures.picture(index as usize));
+        bytes.extend_from_slice(&self.pictures.picture(index as usize));
         let target = match self.changes {
             None => Target::only(label),
             Some(changes) => self.change(&changes, index, bytes),
@@ -52,7 +52,7 @@ impl Lesson<'_> {
             return Target::only(label);
         }
         let other = self.learned[random.below(self.learned.len())] as usize;
-        let mut other_bytes = self.pictures.picture(other).to_vec();
+        let mut other_bytes = self.pictures.picture(other).into_owned();
         augmentation.apply(&mut other_bytes, shape, random);
         mix(bytes, &other_bytes, share);
         Target { label, other: self.pictures.labels[other], share, weight: 1.0 }

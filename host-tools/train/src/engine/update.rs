@@ -186,11 +186,8 @@ mod tests {
         let recipe: Recipe = toml::from_str(text).expect("the test's recipe is one");
         let plan = Plan::new(&recipe, 2).expect("the test's layers fit");
         let sizes: Vec<_> = layers::<f64>(&plan).iter().map(|layer| layer.sizes()).collect();
-        let pictures = Pictures {
-            shape: Shape::new(2, 2, 1),
-            pixels: (0..20).map(|index| (index * 67 % 256) as u8).collect(),
-            labels: vec![0, 1, 1, 0, 1],
-        };
+        let pixels = (0..20).map(|index| (index * 67 % 256) as u8).collect();
+        let pictures = Pictures::new(Shape::new(2, 2, 1), pixels, vec![0, 1, 1, 0, 1]);
         let criterion = Criterion { loss: Loss::CrossEntropy, label_smoothing: 0.0 };
         let lesson = Lesson {
             pictures: &pictures,

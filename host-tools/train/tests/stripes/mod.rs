@@ -66,7 +66,7 @@ pub fn dataset(count: usize) -> Dataset {
             }
         }
         let labels = (0..count).map(|index| index % 3).collect();
-        Pictures { shape: Shape::new(8, 8, 1), pixels, labels }
+        Pictures::new(Shape::new(8, 8, 1), pixels, labels)
     };
     let classes = ["top", "left", "none"].map(str::to_owned).to_vec();
     let (train, test) = (pictures(count), pictures(31));

@@ -13,7 +13,7 @@ use crate::report::print_json;
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 use pictures::Judged;
-use rayon::prelude::{ParallelIterator, ParallelSlice};
+use rayon::prelude::{IntoParallelIterator, ParallelIterator};
 use report::{Accuracy, Report};
 use std::path::{Path, PathBuf};
 use thumbnet_compile::{compile, digest};
@@ -143,14 +143,14 @@ impl Quantize {
         }
 
         let options = self.options(zero_byte);
-        let quantized = quantize_with(&graph, &judged.calibration.pixels, &options)?;
+        let quantized = quantize_with(&graph, &judged.calibration.pixels(), &options)?;
         let int8 = onnx::write(&quantized.graph, options.form);
         let program = compile(&quantized.graph, digest(&int8), &Default::default())?;
         let executor = Executor::new(&graph)?.with_zero_byte(zero_byte);
         let output = graph.output.0;
         let accuracy = Accuracy::of(
             &predict_float(&executor, output, &judged.pictures)?,
-            &predict(&program, &judged.pictures, judged.pictures.len()),
+            &predict(&program, &judged.pictures, judged.pictures.len())?,
             judged.is_labelled.then_some(&judged.pictures.labels),
         );
         let file = self.output();
@@ -234,14 +234,14 @@ fn predict_float(
 ) -> anyhow::Result<Vec<usize>> {
     ensure!(!pictures.is_empty(), "there are no pictures to judge by; add some to the test part");
     let bar = bar(pictures.len() as u64, "pictures in float");
-    let answers = pictures
-        .pixels
-        .par_chunks_exact(pictures.shape.len())
-        .map(|picture| {
+    let answers = (0..pictures.len())
+        .into_par_iter()
+        .map(|index| {
             bar.inc(1);
-            Ok(classify::best(&executor.run_picture(picture)?[output]))
+            Ok(classify::best(&executor.run_picture(&pictures.picture(index))?[output]))
         })
         .collect::<anyhow::Result<_>>()?;
     bar.finish_and_clear();
+    pictures.check()?;
     Ok(answers)
 }

@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &Simulate, source: &str) -> anyhow::Result<Outcome>
         bail!("{source} has no test pictures to run; add some, or give --images a number above 0");
     }
     let (correct, firmware) = match &board {
-        None => (count_correct(&program, pictures, images), None),
+        None => (count_correct(&program, pictures, images)?, None),
         Some(board) => {
             let (correct, report) = in_emulator(arguments, board, &program, pictures, images)?;
             (correct, Some(report))
@@ -90,7 +90,7 @@ fn in_emulator(
     let mut correct = 0;
     let bar = bar(images as u64, "pictures in the emulator");
     for index in 0..images {
-        let inference = firmware.infer(&to_codes(pictures.picture(index)))?;
+        let inference = firmware.infer(&to_codes(&pictures.picture(index)))?;
         let truth = pictures.labels[index];
         correct += usize::from(best(&inference.logits) == truth);
         report.equal += usize::from(inference.different_layers.is_empty());
@@ -117,6 +117,7 @@ fn in_emulator(
         }
     }
     bar.finish_and_clear();
+    pictures.check()?;
     Ok((correct, report))
 }
 

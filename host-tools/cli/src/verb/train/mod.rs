@@ -210,10 +210,11 @@ impl Train {
 }
 
 /// The float network on the test pictures.
-pub(super) fn judge(network: &Network, dataset: &Dataset) -> Metrics {
-    let logits = network.predict(&dataset.test.pixels);
+pub(super) fn judge(network: &Network, dataset: &Dataset) -> anyhow::Result<Metrics> {
+    let logits = network.predict_pictures(&dataset.test);
     let predicted = predictions(&logits, dataset.classes.len());
-    Metrics::new(&predicted, &dataset.test.labels, &dataset.classes)
+    dataset.test.check()?;
+    Ok(Metrics::new(&predicted, &dataset.test.labels, &dataset.classes))
 }
 
 impl Report {
@@ -225,7 +226,7 @@ impl Report {
     ) -> anyhow::Result<Self> {
         let network = &trained.network;
         let held_out = network.recipe().held_out(dataset)?.len();
-        let test = (!dataset.test.is_empty()).then(|| judge(network, dataset));
+        let test = (!dataset.test.is_empty()).then(|| judge(network, dataset)).transpose()?;
         Ok(Self {
             model: network.recipe().name.clone(),
             folder: folder.display().to_string(),
