@@ -6,17 +6,17 @@ use micromath::F32;
 
 /// The `K` largest logits, best first, with their softmax confidence. Equal logits keep their order.
 ///
-/// `output_scale` is the real value of one logit step; the zero point cancels in a softmax. Logits
+/// `softmax_scale` is what one logit step is worth; the zero point cancels in a softmax. Logits
 /// beyond number 65,535 are not ranked.
-pub fn top_classes<const K: usize>(logits: &[i8], output_scale: f32) -> Vec<Class, K> {
+pub fn top_classes<const K: usize>(logits: &[i8], softmax_scale: f32) -> Vec<Class, K> {
     let mut top = Vec::new();
     for (index, &logit) in (0..=u16::MAX).zip(logits) {
         insert(&mut top, Class { index, logit, confidence: 0.0 });
     }
     let Some(best) = top.first().map(|class| class.logit) else { return top };
-    let total: f32 = logits.iter().map(|&logit| exponential(logit, best, output_scale)).sum();
+    let total: f32 = logits.iter().map(|&logit| exponential(logit, best, softmax_scale)).sum();
     for class in &mut top {
-        class.confidence = exponential(class.logit, best, output_scale) / total;
+        class.confidence = exponential(class.logit, best, softmax_scale) / total;
     }
     top
 }
@@ -40,10 +40,10 @@ fn insert<const K: usize>(top: &mut Vec<Class, K>, class: Class) {
 }
 
 /// `e^(logit - best)` in real values: 1 for the best, never above, so that no sum overflows.
-fn exponential(logit: i8, best: i8, output_scale: f32) -> f32 {
+fn exponential(logit: i8, best: i8, softmax_scale: f32) -> f32 {
     let below = i16::from(best) - i16::from(logit);
     // By name, since where std is linked `f32::exp` would silently be std's.
-    F32(-f32::from(below) * output_scale).exp().0
+    F32(-f32::from(below) * softmax_scale).exp().0
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ impl Model for Tiny {
         input_zero_point: -128,
         output_scale: 0.25,
         output_zero_point: 3,
+        softmax_scale: 0.25,
         labels: &["north", "südöstlich"],
         layers: &["negate", "copy"],
     };

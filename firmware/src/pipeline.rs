@@ -72,7 +72,7 @@ impl<'a, M: Model, C: Clock, const LAYERS: usize> Pipeline<'a, M, C, LAYERS> {
         preprocess(picture, shape, &recipe, M::input(self.arena))
             .map_err(PipelineError::Picture)?;
         let ticks = self.infer(checksums);
-        let top = top_classes(self.logits(), M::INFO.output_scale);
+        let top = top_classes(self.logits(), M::INFO.softmax_scale);
         let accepted = accept(&top, self.threshold);
         Ok(Verdict { top, accepted, ticks })
     }

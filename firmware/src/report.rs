@@ -28,7 +28,7 @@ pub fn inference<M: Model>(logits: &[i8], rate: TickRate, ticks: u64) {
     if cfg!(not(feature = "defmt")) {
         return;
     }
-    let Some(best) = top_classes::<1>(logits, M::INFO.output_scale).pop() else { return };
+    let Some(best) = top_classes::<1>(logits, M::INFO.softmax_scale).pop() else { return };
     let label = M::INFO.labels.get(usize::from(best.index)).copied().unwrap_or("?");
     let percent = (best.confidence * 100.0) as u8;
     let unit = match rate {

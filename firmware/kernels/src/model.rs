@@ -19,6 +19,8 @@ pub struct Info {
     pub output_scale: f32,
     /// Logit code of real 0.
     pub output_zero_point: i8,
+    /// What one logit step is worth in a softmax: its real value, by the temperature that makes confidence credible.
+    pub softmax_scale: f32,
     /// Class names in the order of the logits.
     pub labels: &'static [&'static str],
     /// Names of the steps in order, as in the ONNX file.

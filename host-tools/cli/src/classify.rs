@@ -13,7 +13,7 @@ pub(crate) struct Class {
 
 /// The `count` best classes, best first; equal logits in the order of the classes.
 pub(crate) fn top(program: &Program, logits: &[i8], count: usize) -> Vec<Class> {
-    let scores = softmax(logits, program.output_quantization.scale);
+    let scores = softmax(logits, program.softmax_scale());
     let mut order: Vec<usize> = (0..logits.len()).collect();
     order.sort_by_key(|&class| std::cmp::Reverse(logits[class]));
     let best = order.into_iter().take(count);

@@ -5,6 +5,7 @@ use crate::progress::bar;
 use rayon::prelude::{IntoParallelIterator, ParallelIterator};
 use thumbnet_compile::Program;
 use thumbnet_data::{Pictures, to_codes};
+use thumbnet_graph::Quantization;
 use thumbnet_simulate::desktop::Simulator;
 
 /// Correct answers among the first `images` pictures.
@@ -23,6 +24,24 @@ pub(crate) fn predict(
     pictures: &Pictures,
     images: usize,
 ) -> anyhow::Result<Vec<usize>> {
+    each(program, pictures, images, best)
+}
+
+/// The logits of all pictures as real numbers, `[n, classes]`.
+pub(crate) fn logits(program: &Program, pictures: &Pictures) -> anyhow::Result<Vec<f32>> {
+    let Quantization { scale, zero_point } = program.output_quantization;
+    let real = |code: &i8| (f32::from(*code) - f32::from(zero_point)) * scale;
+    let row = |codes: &[i8]| codes.iter().map(real).collect::<Vec<f32>>();
+    Ok(each(program, pictures, pictures.len(), row)?.concat())
+}
+
+/// What `answer` makes of the codes of the logits of each of the first `images` pictures.
+fn each<R: Send>(
+    program: &Program,
+    pictures: &Pictures,
+    images: usize,
+    answer: impl Fn(&[i8]) -> R + Sync,
+) -> anyhow::Result<Vec<R>> {
     let bar = bar(images as u64, "pictures");
     let answers = (0..images)
         .into_par_iter()
@@ -31,7 +50,7 @@ pub(crate) fn predict(
             |simulator, index| {
                 let codes = to_codes(&pictures.picture(index));
                 bar.inc(1);
-                best(simulator.run(&codes, &mut |_, _| {}))
+                answer(simulator.run(&codes, &mut |_, _| {}))
             },
         )
         .collect();

@@ -1,6 +1,7 @@
 //! `thumbnet`: trains, exports, checks, compiles and runs image classifiers for microcontrollers.
 #![forbid(unsafe_code)]
 
+mod calibration;
 mod classify;
 mod evaluation;
 mod form;

@@ -31,6 +31,13 @@ pub struct Program {
     pub digest: [u8; 8],
 }
 
+impl Program {
+    /// What a step of the logits is worth in a softmax: their scale, by the model's temperature.
+    pub fn softmax_scale(&self) -> f32 {
+        self.output_quantization.scale / self.metadata.temperature.unwrap_or(1.0)
+    }
+}
+
 /// One kernel call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {

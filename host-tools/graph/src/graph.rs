@@ -73,6 +73,8 @@ pub struct Metadata {
     pub preprocessing: Option<Preprocessing>,
     /// Tool and version that wrote the model, e.g. `thumbnet 0.1.0`.
     pub producer: String,
+    /// What logits are divided by before a softmax, so that its confidence can be believed; `None` for 1.
+    pub temperature: Option<f32>,
 }
 
 /// How a picture becomes the input tensor: fit it to the input's height and width, convert to one

@@ -34,6 +34,7 @@ impl Network {
                 labels: self.labels.clone(),
                 preprocessing: Some(self.recipe.input_spec().preprocessing()),
                 producer: PRODUCER.to_owned(),
+                temperature: None,
             },
         }
     }

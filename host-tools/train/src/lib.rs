@@ -1,6 +1,7 @@
 //! Networks as data, the CPU training engine, optimizers and metrics.
 #![forbid(unsafe_code)]
 
+pub mod calibration;
 mod checkpoint;
 pub mod doubt;
 mod engine;

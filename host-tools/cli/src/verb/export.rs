@@ -1,7 +1,8 @@
 //! `thumbnet export`: a trained network as int8 ONNX.
 
+use crate::calibration::{Calibration, Judged};
 use crate::form::FormName;
-use crate::inference::count_correct;
+use crate::inference::logits;
 use crate::noise::{self, Layer};
 use crate::outcome::Outcome;
 use crate::report::{print_json, thousands};
@@ -11,11 +12,12 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
-use thumbnet_compile::{Options, compile, digest};
+use thumbnet_compile::{Options, Program, compile};
 use thumbnet_data::Dataset;
 use thumbnet_graph::onnx::{self, Form};
 use thumbnet_quantize::quantize;
-use thumbnet_train::{Trained, load};
+use thumbnet_train::metrics::predictions;
+use thumbnet_train::{Recipe, Trained, load};
 
 /// Pictures that ranges of activations are taken from: more change nothing that can be measured.
 const CALIBRATION_PICTURES: usize = 500;
@@ -58,6 +60,8 @@ struct Report {
     images: usize,
     float_accuracy: f64,
     int8_accuracy: f64,
+    /// Of the int8 logits.
+    calibration: Calibration,
     layers: Vec<Layer>,
 }
 
@@ -67,12 +71,17 @@ impl Export {
         let dataset = self.load_data(&trained)?;
         let form = Form::from(self.form);
         let calibration = dataset.train.subset(CALIBRATION_PICTURES);
-        let quantized = quantize(&trained.network.to_graph(), &calibration.pixels(), form)?;
-        let bytes = onnx::write(&quantized.graph, form);
-        let program = compile(&quantized.graph, digest(&bytes), &Options::default())?;
-
+        let mut quantized = quantize(&trained.network.to_graph(), &calibration.pixels(), form)?;
+        let program = compile(&quantized.graph, [0; 8], &Options::default())?;
         let images = dataset.test.len();
-        let int8 = count_correct(&program, &dataset.test, images)?;
+        let test = logits(&program, &dataset.test)?;
+        let right = predictions(&test, dataset.classes.len());
+        let int8 = right.iter().zip(&dataset.test.labels).filter(|(a, b)| a == b).count();
+        let calibration = calibrate(&program, trained.network.recipe(), &dataset, &test)?;
+        if calibration.held_out > 0 {
+            quantized.graph.metadata.temperature = Some(calibration.temperature as f32);
+        }
+        let bytes = onnx::write(&quantized.graph, form);
         let file = self.output.clone().unwrap_or_else(|| self.folder.join("model.onnx"));
         let report = Report {
             file: file.display().to_string(),
@@ -80,6 +89,7 @@ impl Export {
             images,
             float_accuracy: train::judge(&trained.network, &dataset)?.accuracy,
             int8_accuracy: int8 as f64 / images.max(1) as f64,
+            calibration,
             layers: quantized.layers.into_iter().map(Layer::from).collect(),
         };
         let drop = (report.float_accuracy - report.int8_accuracy) * 100.0;
@@ -131,6 +141,20 @@ impl Export {
     }
 }
 
+/// The temperature of the int8 network, fitted on what the recipe holds out.
+fn calibrate(
+    program: &Program,
+    recipe: &Recipe,
+    dataset: &Dataset,
+    test: &[f32],
+) -> anyhow::Result<Calibration> {
+    let held_out = recipe.held_out(dataset)?;
+    let held_out_logits = logits(program, &held_out)?;
+    let held_out = Judged { logits: &held_out_logits, labels: &held_out.labels };
+    let test = Judged { logits: test, labels: &dataset.test.labels };
+    Ok(Calibration::new(dataset.classes.len(), &held_out, &test))
+}
+
 impl Report {
     fn print(&self) {
         println!("{}", noise::table(&self.layers));
@@ -140,5 +164,8 @@ impl Report {
             self.int8_accuracy * 100.0,
             thousands(self.images as u64)
         );
+        if self.images > 0 {
+            println!("confidence  {}", self.calibration.line());
+        }
     }
 }

@@ -50,6 +50,7 @@ fn info(program: &Program) -> String {
         input_zero_point: {},
         output_scale: {:?},
         output_zero_point: {},
+        softmax_scale: {:?},
         labels: LABELS,
         layers: LAYERS,
     }};
@@ -61,7 +62,8 @@ fn info(program: &Program) -> String {
         input.scale,
         input.zero_point,
         output.scale,
-        output.zero_point
+        output.zero_point,
+        program.softmax_scale()
     )
 }
 

@@ -135,3 +135,17 @@ fn weights_stand_where_the_descriptors_say() {
     assert_eq!(dense.weights(), weights);
     assert!(emitted.rust.contains("WEIGHTS.i8s(121120, 640)"), "{}", emitted.rust);
 }
+
+/// The board's softmax and the desktop's take the same number.
+#[test]
+fn the_temperature_is_in_the_softmax_scale() {
+    let mut graph = seed_cnn();
+    let scale = graph.tensor(graph.output).format.scale;
+    for (temperature, expected) in [(None, scale), (Some(2.0), scale / 2.0)] {
+        graph.metadata.temperature = temperature;
+        let program = compile(&graph, [0; 8], &Options::default()).expect("it compiles");
+        assert_eq!(program.softmax_scale(), expected);
+        let text = emit(&program).rust;
+        assert!(text.contains(&format!("softmax_scale: {expected:?},")), "{text}");
+    }
+}

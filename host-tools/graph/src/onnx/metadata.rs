@@ -3,6 +3,7 @@
 use super::labels;
 use super::proto::StringStringEntryProto;
 use crate::graph::{Fit, Metadata, Preprocessing};
+use std::ops::RangeInclusive;
 
 /// JSON list of class names.
 const LABELS: &str = "thumbnet.labels";
@@ -10,6 +11,11 @@ const LABELS: &str = "thumbnet.labels";
 const FIT: &str = "thumbnet.fit";
 /// `true` or `false`.
 const INVERT: &str = "thumbnet.invert";
+/// A number.
+const TEMPERATURE: &str = "thumbnet.temperature";
+
+/// Temperatures outside this would make every confidence 1, or all the same.
+const TEMPERATURES: RangeInclusive<f32> = 0.01..=100.0;
 
 /// The properties that [`read`] understands.
 pub(crate) fn properties(metadata: &Metadata) -> Vec<StringStringEntryProto> {
@@ -27,6 +33,9 @@ pub(crate) fn properties(metadata: &Metadata) -> Vec<StringStringEntryProto> {
         };
         add(FIT, fit.to_owned());
         add(INVERT, preprocessing.invert.to_string());
+    }
+    if let Some(temperature) = metadata.temperature {
+        add(TEMPERATURE, temperature.to_string());
     }
     properties
 }
@@ -52,7 +61,12 @@ pub(crate) fn read(
         labels: value(LABELS).and_then(labels::from_json).unwrap_or_default(),
         preprocessing: fit.map(|fit| Preprocessing { fit, invert: value(INVERT) == Some("true") }),
         producer: join_producer(producer_name, producer_version),
+        temperature: value(TEMPERATURE).and_then(read_temperature),
     }
+}
+
+fn read_temperature(text: &str) -> Option<f32> {
+    text.parse().ok().filter(|temperature| TEMPERATURES.contains(temperature))
 }
 
 /// Name and version of `thumbnet 0.1.0`: the parts around the last space, if both are there.
@@ -71,7 +85,15 @@ fn join_producer(name: &str, version: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{join_producer, split_producer};
+    use super::{join_producer, read_temperature, split_producer};
+
+    #[test]
+    fn a_temperature_is_a_number_that_a_softmax_can_use() {
+        assert_eq!(read_temperature("0.873"), Some(0.873));
+        for text in ["", "warm", "0", "-1", "NaN", "inf", "1e9", "1e-9"] {
+            assert_eq!(read_temperature(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn every_producer_survives_splitting_and_joining() {

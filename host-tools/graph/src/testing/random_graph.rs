@@ -61,6 +61,7 @@ impl GraphBuilder {
             labels,
             preprocessing: preprocessing.filter(|_| !random.one_in(3)),
             producer: "thumbnet 0.1.0".to_owned(),
+            temperature: seed.is_multiple_of(2).then_some(0.873),
         };
         let graph = Graph {
             tensors: vec![Tensor { name: "input".to_owned(), shape, format }],

@@ -3,6 +3,7 @@
 mod observer;
 
 use super::data::{augmentation, load_pictures};
+use crate::calibration::{Calibration, Judged};
 use crate::evaluation;
 use crate::outcome::Outcome;
 use crate::report::{print_json, thousands};
@@ -14,9 +15,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
-use thumbnet_data::Dataset;
 use thumbnet_data::augment::Augmentation;
 use thumbnet_data::lint::Exclusion;
+use thumbnet_data::{Dataset, Pictures};
 use thumbnet_train::metrics::{Metrics, predictions};
 use thumbnet_train::{EpochResult, Network, Optimizer, Recipe, Trained};
 
@@ -122,6 +123,8 @@ struct Report {
     epochs: Vec<EpochResult>,
     /// The kept network on the test pictures, which had no say in anything.
     test: Option<Metrics>,
+    /// Of the kept network's logits; `export` fits that of the int8 network.
+    calibration: Option<Calibration>,
 }
 
 /// How many pictures each figure is of.
@@ -212,9 +215,14 @@ impl Train {
 /// The float network on the test pictures.
 pub(super) fn judge(network: &Network, dataset: &Dataset) -> anyhow::Result<Metrics> {
     let logits = network.predict_pictures(&dataset.test);
-    let predicted = predictions(&logits, dataset.classes.len());
     dataset.test.check()?;
-    Ok(Metrics::new(&predicted, &dataset.test.labels, &dataset.classes))
+    Ok(metrics(&logits, dataset))
+}
+
+/// Logits of the test pictures against their labels.
+fn metrics(logits: &[f32], dataset: &Dataset) -> Metrics {
+    let predicted = predictions(logits, dataset.classes.len());
+    Metrics::new(&predicted, &dataset.test.labels, &dataset.classes)
 }
 
 impl Report {
@@ -225,8 +233,18 @@ impl Report {
         seconds: f64,
     ) -> anyhow::Result<Self> {
         let network = &trained.network;
-        let held_out = network.recipe().held_out(dataset)?.len();
-        let test = (!dataset.test.is_empty()).then(|| judge(network, dataset)).transpose()?;
+        let held_out = network.recipe().held_out(dataset)?;
+        let logits = |pictures: &Pictures| network.predict_pictures(pictures);
+        let [held_out_logits, test_logits] = [logits(&held_out), logits(&dataset.test)];
+        dataset.check()?;
+        let judged = |logits, labels| Judged { logits, labels };
+        let calibration = Calibration::new(
+            dataset.classes.len(),
+            &judged(&held_out_logits, &held_out.labels),
+            &judged(&test_logits, &dataset.test.labels),
+        );
+        let held_out = held_out.len();
+        let test = (!dataset.test.is_empty()).then(|| metrics(&test_logits, dataset));
         Ok(Self {
             model: network.recipe().name.clone(),
             folder: folder.display().to_string(),
@@ -240,6 +258,7 @@ impl Report {
                 test: dataset.test.len(),
             },
             epochs: trained.history.clone(),
+            calibration: test.is_some().then_some(calibration),
             test,
         })
     }
@@ -248,6 +267,9 @@ impl Report {
         if let Some(test) = &self.test {
             println!();
             evaluation::print(test);
+        }
+        if let Some(calibration) = &self.calibration {
+            println!("{}", calibration.line());
         }
         println!(
             "\n{} with {} parameters in {} ({:.0} s)",
