@@ -23,7 +23,7 @@ impl Call {
                 return one.zip(other).map(|(one, other)| one.and(other));
             }
             Self::PackedConv2d { layout, input, window, pool, .. } => {
-                (packed_order(*layout, pool), input, [window, pool])
+                (packed_order(*layout, output, pool), input, [window, pool])
             }
             Self::DepthwiseConv2d { input, window, .. } => {
                 (depthwise_conv2d_order(output.w, scratch), input, [window, &Window::UNIT])
@@ -48,11 +48,11 @@ impl Call {
     }
 }
 
-fn packed_order(layout: PackedLayout, pool: &Window) -> Order {
+fn packed_order(layout: PackedLayout, output: Shape, pool: &Window) -> Order {
     match layout {
         PackedLayout::Deep => deep_conv2d_order(pool),
-        PackedLayout::Pointwise => pointwise_conv2d_order(),
-        PackedLayout::Shallow => shallow_conv2d_order(pool),
+        PackedLayout::Pointwise => pointwise_conv2d_order(output),
+        PackedLayout::Shallow => shallow_conv2d_order(output, pool),
         PackedLayout::Winograd => winograd_conv2d_order(pool),
         PackedLayout::Winograd4 => winograd4_conv2d_order(),
         PackedLayout::CompactWinograd4 => compact_winograd4_conv2d_order(),

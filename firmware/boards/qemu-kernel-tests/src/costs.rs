@@ -36,8 +36,12 @@ pub fn of_the_seed_cnn() {
     convolution(&mut timer, "pointwise 24x24 16->32", &case, Kind::Pointwise);
     let case = layer(4, Shape::new(25, 5, 64), 64, Window::UNIT, Window::UNIT);
     convolution(&mut timer, "pointwise 25x5 64->64", &case, Kind::Pointwise);
+    let case = layer(4, Shape::new(3, 3, 256), 256, Window::UNIT, Window::UNIT);
+    let threes = convolution(&mut timer, "pointwise 3x3 256->256", &case, Kind::Pointwise);
+    assert!(threes <= 520_000, "a pointwise layer on a small map costs {threes}");
     let case = layer(4, Shape::new(32, 32, 3), 16, same, Window::UNIT);
-    convolution(&mut timer, "conv 3x3 3->16 @32x32", &case, Kind::Shallow);
+    let shallow = convolution(&mut timer, "conv 3x3 3->16 @32x32", &case, Kind::Shallow);
+    assert!(shallow <= 760_000, "three channels cost {shallow}");
     let case = layer(5, Shape::new(32, 32, 16), 16, same, Window::UNIT);
     convolution(&mut timer, "conv 3x3 16->16 @32x32", &case, Kind::Deep);
     convolution(&mut timer, "conv 3x3 16->16 @32x32, Winograd", &case, Kind::Winograd);

@@ -3,7 +3,7 @@
 use crate::geometry::{Padding, Shape, Window};
 use crate::intrin::{
     DepthwiseFilter as Filter, DepthwiseRows, PLANES, PlaneRows, depthwise_rows, planes,
-    set_halfword, words_mut,
+    set_halfword, sxtb16, sxtb16_ror8, words_mut,
 };
 use crate::map::Map;
 use crate::order::{Channels, Order};
@@ -170,22 +170,31 @@ fn move_to_front(words: &mut [u32], start: usize, len: usize) {
     }
 }
 
-/// Weights, bias and scale of four channels from `channel` on.
+/// Weights, bias and scale of four channels from `channel` on; where there are fewer, the rest is of no meaning.
+#[inline(always)]
 fn filters<R>(
     layer: &DepthwiseConv2d<'_, R>,
     scales: &Scales<'_>,
     channel: usize,
 ) -> [Filter; PLANES] {
-    core::array::from_fn(|lane| {
-        let channel = channel + lane;
-        let weight = |tap: usize| {
-            let weight = layer.weights.get(tap * layer.input.c + channel).copied().unwrap_or(0);
-            i16::from(weight) as u16
+    // Of each tap the weights of the channels 0 and 2, and of 1 and 3, as halfwords.
+    let taps: [[u32; 2]; 9] = core::array::from_fn(|tap| {
+        let weights = layer.weights.get(tap * layer.input.c + channel..).unwrap_or_default();
+        let four = match weights.first_chunk::<PLANES>() {
+            Some(four) => *four,
+            None => core::array::from_fn(|lane| weights.get(lane).copied().unwrap_or(0)),
         };
-        let pair = |low: usize, high: usize| u32::from(weight(high)) << 16 | u32::from(weight(low));
-        let bias = layer.bias.get(channel).copied().unwrap_or(0) as u32;
+        let word = u32::from_le_bytes(four.map(|weight| weight as u8));
+        [sxtb16(word), sxtb16_ror8(word)]
+    });
+    core::array::from_fn(|lane| {
+        let pair = |low: usize, high: usize| {
+            let [low, high] = [taps[low][lane % 2], taps[high][lane % 2]];
+            if lane < 2 { high << 16 | low & 0xffff } else { high & 0xffff_0000 | low >> 16 }
+        };
+        let bias = layer.bias.get(channel + lane).copied().unwrap_or(0) as u32;
         let [a, b, c, d] = [pair(0, 1), pair(1, 2), pair(3, 4), pair(4, 5)];
-        [a, b, c, d, pair(6, 7), pair(7, 8), bias, scales.bits(channel)]
+        [a, b, c, d, pair(6, 7), pair(7, 8), bias, scales.bits(channel + lane)]
     })
 }
 

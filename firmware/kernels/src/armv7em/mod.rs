@@ -1,5 +1,6 @@
 //! The packed kernels on ARMv7E-M: safe slice code around the loops of [`crate::intrin`].
 
+mod by_pixels;
 mod compact_winograd4_conv2d;
 mod deep_conv2d;
 mod dense;

@@ -1,20 +1,19 @@
 //! Convolution with windows of one element: four pixels as halfwords, then all channels by pairs.
 
+use super::by_pixels;
 use crate::geometry::Shape;
-use crate::intrin::{
-    Chunk, PointwiseChannels, PointwiseTile, chunks_mut, interleave, pointwise_tile, smlad, sxtb16,
-};
+use crate::intrin::{Chunk, PointwiseTile, chunks_mut, interleave, pixels_at_once, pointwise_tile};
 use crate::map::Map;
-use crate::order::{Channels, Order};
+use crate::order::Order;
 use crate::packed::{PackedConv2d, pointwise_fits, pointwise_words_of_pair as words_of_pair};
-use crate::requantize::{Requantize, clamp_codes};
+use crate::requantize::Requantize;
 
 /// As [`crate::portable::conv2d()`], with windows of one element and packed weights.
 ///
 /// ```text
-/// for each four output pixels, row after row (the last four may be one pixel more than once):
-///     inputs = their channels as halfwords, the four pixels side by side
-///     for each pair of channels: their codes of the four pixels
+/// for each three or four output pixels, row after row (the last of them may be one pixel more than once):
+///     inputs = their channels as halfwords, the pixels side by side
+///     for each pair of channels: their codes of the pixels
 /// ```
 ///
 /// Scratch is at least [`crate::packed::pointwise_scratch_bytes`], aligned to 4. A `layer` that does not describe its
@@ -27,13 +26,14 @@ pub fn pointwise_conv2d<R: Requantize>(
     output: &Map,
 ) {
     // Inlined, so that sizes are constants here in generated code and only one tile is linked.
-    let tile = pointwise_tile(words_of_pair(layer.input.c), layer.requantize.scales());
+    let pixels = layer.output.h.saturating_mul(layer.output.w);
+    let tile = pointwise_tile(words_of_pair(layer.input.c), pixels, layer.requantize.scales());
     convolve(layer, tile, input, scratch, output);
 }
 
-/// The order of [`pointwise_conv2d()`]: four pixels at a time.
-pub const fn pointwise_conv2d_order() -> Order {
-    Order { tile: [1, 1], tiles: 4, gathers: true, rereads: true, channels: Channels::Together }
+/// The order of [`pointwise_conv2d()`]: some pixels at a time.
+pub const fn pointwise_conv2d_order(output: Shape) -> Order {
+    by_pixels::order(pixels_at_once(output.h.saturating_mul(output.w)))
 }
 
 #[inline(never)]
@@ -47,37 +47,16 @@ fn convolve<R: Requantize>(
     if !pointwise_fits(layer, scratch) || !layer.describes(input, output) {
         return;
     }
-    let (ic, oc) = (layer.input.c, layer.output.c);
-    let words = words_of_pair(ic);
-    let Some(inputs) = chunks_mut(scratch).get_mut(..words) else { return };
+    let ic = layer.input.c;
+    let Some(inputs) = chunks_mut(scratch).get_mut(..words_of_pair(ic)) else { return };
     inputs.fill([0; 4]);
-    let channels = PointwiseChannels {
-        weights: layer.weights.get(..oc / 2 * words).unwrap_or_default(),
-        biases: layer.bias,
-        scales: layer.requantize.scales(),
-        zero_point: layer.requantize.zero_point(),
-    };
-    let Shape { h, w, .. } = layer.output;
-    let last = (h * w).wrapping_sub(1);
-    for first in (0..h * w).step_by(4) {
-        let indices = [0, 1, 2, 3].map(|step| last.min(first + step));
+    by_pixels::by_pixels(layer, tile, inputs, output, |indices, inputs| {
         let starts = indices.map(|index| first_code(layer, index));
         interleave(input, starts, ic / 4, inputs);
         if !ic.is_multiple_of(4) {
             fill_tail(input, starts, ic, inputs);
         }
-        let pixels = indices.map(|index| {
-            let codes = output.get(index * oc..).unwrap_or_default();
-            codes.get(..oc).unwrap_or_default()
-        });
-        tile(inputs, channels, pixels);
-        if !oc.is_multiple_of(2) {
-            last_channel(layer, inputs, pixels);
-        }
-        let [codes, .., end] = indices;
-        let codes = output.get(codes * oc..(end + 1) * oc).unwrap_or_default();
-        clamp_codes(codes, layer.requantize.range());
-    }
+    });
 }
 
 /// Where the input of output pixel `index` begins, for a layer that describes its maps.
@@ -105,20 +84,6 @@ fn fill_tail(input: &Map, starts: [usize; 4], ic: usize, inputs: &mut [Chunk]) {
                 let halfword = u32::from(i16::from(code.get()) as u16);
                 *word = if index < 2 { halfword } else { *word | halfword << 16 };
             }
-        }
-    }
-}
-
-/// An odd last channel, which has the plain lanes of its pair.
-fn last_channel<R: Requantize>(layer: &PackedConv2d<'_, R>, inputs: &[Chunk], pixels: [&Map; 4]) {
-    let channel = layer.output.c.wrapping_sub(1);
-    let weights = layer.weights.get(channel / 2 * inputs.len()..).unwrap_or_default();
-    let bias = layer.bias.get(channel).copied().unwrap_or(0);
-    for (position, pixel) in pixels.into_iter().enumerate() {
-        let words = inputs.iter().filter_map(|chunk| chunk.get(position)).zip(weights);
-        let sum = words.fold(bias, |sum, (x, w)| smlad(sxtb16(*w as u32), *x, sum));
-        if let Some(code) = pixel.get(channel) {
-            code.set(layer.requantize.requantize(sum, channel));
         }
     }
 }

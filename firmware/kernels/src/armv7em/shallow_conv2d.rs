@@ -1,35 +1,37 @@
 //! Convolution with few input channels: the taps of four positions, then all channels by pairs.
 
+use super::by_pixels;
 use crate::geometry::{Shape, Window};
 use crate::intrin::{
-    PAIRS, ShallowSums as Sums, ShallowTile, Taps, gather, halfwords_mut, shallow_tile, taps_mut,
+    Chunk, PAIRS, PointwiseTile, ShallowTile, chunks_mut, gather, patch_tile, pixels_at_once,
+    shallow_tile,
 };
 use crate::map::{Map, copy, map};
 use crate::order::{Channels, Order};
-use crate::packed::{PackedConv2d, shallow_fits, shallow_frame_bytes, shallow_frame_size};
+use crate::packed::{PackedConv2d, shallow_fits, shallow_windows_bytes};
 use crate::requantize::Requantize;
+use core::ops::Range;
 
 /// Channels whose sums wait on the stack to be requantized.
 const CHANNELS: usize = 2 * PAIRS;
 
-/// The order of [`shallow_conv2d()`]: without a pool four neighbours in a row at a time, with one pixel by pixel.
-pub const fn shallow_conv2d_order(pool: &Window) -> Order {
-    let columns = if matches!(pool.kernel, [1, 1]) { 4 } else { 1 };
-    Order {
-        tile: [1, columns],
-        tiles: 1,
-        gathers: true,
-        rereads: true,
-        channels: Channels::Together,
+/// The order of [`shallow_conv2d()`]: some pixels at a time, with a pool one.
+pub const fn shallow_conv2d_order(output: Shape, pool: &Window) -> Order {
+    if matches!(pool.kernel, [1, 1]) {
+        return by_pixels::order(pixels_at_once(output.h.saturating_mul(output.w)));
     }
+    Order { tile: [1, 1], tiles: 1, gathers: true, rereads: true, channels: Channels::Together }
 }
 
 /// As [`crate::packed::shallow_conv2d()`].
 ///
 /// ```text
-/// for each output pixel (without a pool: each four neighbours in a row):
-///     patch = the taps of its four positions as halfwords, padding filled in
-///     for each channel pair: output = requantize(bias + largest)     (without a pool: each position)
+/// without a pool, for each three or four output pixels, row after row:
+///     patch = the taps of their positions as halfwords, padding filled in
+///     for each channel pair: their codes
+/// with a pool, for each output pixel:
+///     patch = the taps of its four positions
+///     for each channel pair: output = requantize(bias + largest)
 /// ```
 #[inline(always)]
 pub fn shallow_conv2d<R: Requantize>(
@@ -40,12 +42,37 @@ pub fn shallow_conv2d<R: Requantize>(
 ) {
     // Inlined, so that sizes are constants here in generated code and only one tile is linked.
     let words = layer.filter_len().div_ceil(2);
-    let Some(tile) = shallow_tile(words) else { return };
-    convolve(layer, tile, input, scratch, output);
+    if layer.pool.kernel == [1, 1] {
+        let pixels = layer.output.h.saturating_mul(layer.output.w);
+        let Some(tile) = patch_tile(words, pixels, layer.requantize.scales()) else { return };
+        convolve(layer, tile, input, scratch, output);
+    } else {
+        let Some(tile) = shallow_tile(words) else { return };
+        convolve_and_pool(layer, tile, input, scratch, output);
+    }
 }
 
 #[inline(never)]
 fn convolve<R: Requantize>(
+    layer: &PackedConv2d<'_, R>,
+    tile: PointwiseTile,
+    input: &Map,
+    scratch: &mut [i8],
+    output: &Map,
+) {
+    if !shallow_fits(layer, scratch) || !layer.describes(input, output) {
+        return;
+    }
+    let Some((under, patch)) = memory(layer, scratch) else { return };
+    let windows = Windows::of(layer);
+    let w = layer.output.w.max(1);
+    by_pixels::by_pixels(layer, tile, patch, output, |indices, patch| {
+        windows.fill(input, indices.map(|index| [index / w, index % w]), under, patch);
+    });
+}
+
+#[inline(never)]
+fn convolve_and_pool<R: Requantize>(
     layer: &PackedConv2d<'_, R>,
     tile: ShallowTile,
     input: &Map,
@@ -55,186 +82,130 @@ fn convolve<R: Requantize>(
     if !shallow_fits(layer, scratch) || !layer.describes(input, output) {
         return;
     }
-    let pooled = layer.pool.kernel != [1, 1];
-    let words = layer.filter_len().div_ceil(2);
-    let frame_bytes = shallow_frame_bytes(&layer.window, layer.input.c);
-    let Some((below, taps)) = scratch.split_at_mut_checked(frame_bytes) else { return };
-    let Some(patch) = taps_mut(taps).get_mut(..words) else { return };
-    let frame = Frame::of(layer, pooled);
-    // The lane of a last odd tap meets a weight of 0, whatever it holds.
+    let Some((under, patch)) = memory(layer, scratch) else { return };
+    let windows = Windows::of(layer);
     let Shape { w, c, .. } = layer.output;
-    let rows = output.chunks_exact((w * c).max(1)).enumerate();
-    // Each with its own sums on the stack: those of a pool are a quarter.
-    if pooled {
-        let mut largest = [0; CHANNELS];
-        for (y, row) in rows {
-            for (x, pixel) in row.chunks_exact(c.max(1)).enumerate() {
-                frame.fill(layer, input, [y, x], below, patch);
-                largest_positions(layer, tile, patch, &mut largest, pixel);
-            }
-        }
-    } else {
-        let mut sums = [[0; CHANNELS]; 4];
-        for (y, row) in rows {
-            for (x, pixels) in row.chunks((4 * c).max(1)).enumerate() {
-                frame.fill(layer, input, [y, x], below, patch);
-                all_positions(layer, tile, patch, &mut sums, pixels);
+    let [steps_y, steps_x] = layer.pool.stride;
+    let mut largest = [0; CHANNELS];
+    for (y, row) in output.chunks_exact((w * c).max(1)).enumerate() {
+        for (x, pixel) in row.chunks_exact(c.max(1)).enumerate() {
+            let positions = [[0, 0], [0, 1], [1, 0], [1, 1]]
+                .map(|[row, column]| [y * steps_y + row, x * steps_x + column]);
+            windows.fill(input, positions, under, patch);
+            let groups = pixel.chunks(CHANNELS).zip(layer.bias.chunks(CHANNELS));
+            for (group, (codes, biases)) in groups.enumerate() {
+                let weights = layer.weights.get(group * PAIRS * patch.len()..).unwrap_or_default();
+                tile(patch, weights, &mut largest);
+                layer.requantize.requantize_channels(group * CHANNELS, &largest, biases, codes);
             }
         }
     }
 }
 
-/// The output pixel whose pool covers the four positions.
-#[inline(always)]
-fn largest_positions<R: Requantize>(
+/// What scratch memory is for: the codes under four windows, and their taps as halfwords.
+fn memory<'a, R: Requantize>(
     layer: &PackedConv2d<'_, R>,
-    tile: ShallowTile,
-    patch: &[Taps],
-    largest: &mut [i32; CHANNELS],
-    pixel: &Map,
-) {
-    let groups = pixel.chunks(CHANNELS).zip(layer.bias.chunks(CHANNELS));
-    for (group, (codes, biases)) in groups.enumerate() {
-        let weights = layer.weights.get(group * PAIRS * patch.len()..).unwrap_or_default();
-        (tile.largest)(patch, weights, largest);
-        layer.requantize.requantize_channels(group * CHANNELS, largest, biases, codes);
-    }
+    scratch: &'a mut [i8],
+) -> Option<(&'a mut [i8], &'a mut [Chunk])> {
+    let taps = layer.filter_len();
+    let (under, patch) = scratch.split_at_mut_checked(shallow_windows_bytes(taps))?;
+    // The lane of a last odd tap meets a weight of 0, whatever it holds.
+    Some((under, chunks_mut(patch).get_mut(..taps.div_ceil(2))?))
 }
 
-/// The four output pixels, or what is left of a row, of the four positions.
-#[inline(always)]
-fn all_positions<R: Requantize>(
-    layer: &PackedConv2d<'_, R>,
-    tile: ShallowTile,
-    patch: &[Taps],
-    sums: &mut Sums,
-    pixels: &Map,
-) {
-    for (group, biases) in layer.bias.chunks(CHANNELS).enumerate() {
-        let weights = layer.weights.get(group * PAIRS * patch.len()..).unwrap_or_default();
-        (tile.all)(patch, weights, sums);
-        let channel = group * CHANNELS;
-        let mut rest = pixels;
-        for sums in sums.iter() {
-            let Some((pixel, after)) = rest.split_at_checked(layer.output.c) else { break };
-            rest = after;
-            let codes = pixel.get(channel..).unwrap_or_default();
-            let codes = codes.get(..biases.len()).unwrap_or_default();
-            layer.requantize.requantize_channels(channel, sums, biases, codes);
-        }
-    }
-}
-
-/// Where the inputs below four positions lie.
-struct Frame {
-    /// They as a window: one position for each four.
+/// The windows of a layer, each at its position `[row, column]`.
+struct Windows {
+    input: Shape,
     window: Window,
+    zero_point: i8,
+    /// Whether four of them lie under a pool.
     pooled: bool,
+    /// The rows and columns of the positions whose windows are inside.
+    rows: Range<usize>,
+    columns: Range<usize>,
 }
 
-impl Frame {
-    fn of<R>(layer: &PackedConv2d<'_, R>, pooled: bool) -> Self {
-        let [stride_y, stride_x] = layer.window.stride;
-        let [steps_y, steps_x] = if pooled { layer.pool.stride } else { [1, 4] };
-        let stride = [stride_y.saturating_mul(steps_y), stride_x.saturating_mul(steps_x)];
-        let kernel = shallow_frame_size(&layer.window, pooled);
-        let padding = layer.window.padding;
-        Self { window: Window { kernel, stride, dilation: [1, 1], padding }, pooled }
-    }
-
-    /// Row and column of each position from the first one.
-    #[inline(always)]
-    fn offsets(&self) -> [[usize; 2]; 4] {
-        if self.pooled { [[0, 0], [0, 1], [1, 0], [1, 1]] } else { [0, 1, 2, 3].map(|x| [0, x]) }
-    }
-
-    /// Fills `patch` with the taps of the four positions at step `[y, x]`; one beyond the map's last column gets
-    /// padding. `below` is memory for the inputs below them.
-    #[inline(always)]
-    fn fill<R>(
-        &self,
-        layer: &PackedConv2d<'_, R>,
-        input: &Map,
-        [y, x]: [usize; 2],
-        below: &mut [i8],
-        patch: &mut [Taps],
-    ) {
-        let Shape { h, w, c } = layer.input;
-        let [kernel_h, kernel_w] = layer.window.kernel;
-        let [stride_y, stride_x] = layer.window.stride;
-        if layer.window.dilation != [1, 1] {
-            let [steps_y, steps_x] = if self.pooled { layer.pool.stride } else { [1, 4] };
-            for (index, [row, column]) in self.offsets().into_iter().enumerate() {
-                let halfwords = halfwords_mut(patch).get_mut(2 * index..).unwrap_or_default();
-                fill_clipped(layer, input, [y * steps_y + row, x * steps_x + column], halfwords);
+impl Windows {
+    /// Of a layer that describes its maps.
+    fn of<R>(layer: &PackedConv2d<'_, R>) -> Self {
+        let PackedConv2d { input, window, .. } = *layer;
+        let inside = |length: usize, axis: usize, padding: usize| {
+            let [kernel, stride] = [window.kernel[axis], window.stride[axis].max(1)];
+            match (length + padding).checked_sub(kernel) {
+                Some(last) if window.dilation == [1, 1] => {
+                    padding.div_ceil(stride)..last / stride + 1
+                }
+                _ => 0..0,
             }
+        };
+        let rows = inside(input.h, 0, window.padding.top);
+        let columns = inside(input.w, 1, window.padding.left);
+        let pooled = layer.pool.kernel != [1, 1];
+        Self { input, window, zero_point: layer.input_zero_point, pooled, rows, columns }
+    }
+
+    /// Fills `patch` with the taps at four positions; `under` is memory for the codes under these windows.
+    #[inline(always)]
+    fn fill(&self, input: &Map, positions: [[usize; 2]; 4], under: &mut [i8], patch: &mut [Chunk]) {
+        let [kernel_h, kernel_w] = self.window.kernel;
+        let row_len = kernel_w * self.input.c;
+        let [first, .., last] = positions;
+        // In one row, and in the square under a pool, the first and the last one tell of all.
+        let tell = self.pooled || first[0] == last[0];
+        if self.is_inside(first)
+            && self.is_inside(last)
+            && (tell || positions.iter().all(|position| self.is_inside(*position)))
+        {
+            let starts = positions.map(|position| self.start(position));
+            gather(input, starts, [kernel_h, row_len, self.input.w * self.input.c], patch);
             return;
         }
-        let [rows, columns] = [self.window.rows_inside(y, h), self.window.columns_inside(x, w)];
-        let first = (rows.start * w + columns.start) * c;
-        let (from, first, row_step) = if [rows.count, columns.count] == self.window.kernel {
-            (input, first, w * c)
-        } else {
-            let row_len = self.window.kernel[1] * c;
-            below.fill(layer.input_zero_point);
-            let from = input.get(first..).unwrap_or_default().chunks((w * c).max(1));
-            let to = below.chunks_mut(row_len.max(1)).skip(rows.first).take(rows.count);
-            for (to, from) in to.zip(from) {
-                let to = to.get_mut(columns.first * c..).unwrap_or_default();
-                copy(from, to.get_mut(..columns.count * c).unwrap_or_default());
-            }
-            (map(below), 0, row_len)
-        };
-        let starts = self
-            .offsets()
-            .map(|[row, column]| first + row * stride_y * row_step + column * stride_x * c);
-        gather(from, starts, [kernel_h, kernel_w * c, row_step], patch);
-    }
-}
-
-/// Where the next tap of one position goes: to the second half of a word, then to the next word of the
-/// position, which lies behind those of the three others.
-struct Place {
-    at: usize,
-    step: usize,
-}
-
-impl Place {
-    const START: Self = Self { at: 0, step: 1 };
-
-    #[inline(always)]
-    fn next(&mut self) -> usize {
-        let at = self.at;
-        self.at += self.step;
-        self.step = 8 - self.step;
-        at
-    }
-}
-
-/// Fills the taps of one position, some of which are on the padding; `halfwords` start with its first.
-fn fill_clipped<R>(
-    layer: &PackedConv2d<'_, R>,
-    input: &Map,
-    [y, x]: [usize; 2],
-    halfwords: &mut [i16],
-) {
-    let Shape { h, w, c } = layer.input;
-    let window = &layer.window;
-    let [rows, columns] = [window.rows_inside(y, h), window.columns_inside(x, w)];
-    let mut place = Place::START;
-    let mut put = |code: i8| {
-        if let Some(to) = halfwords.get_mut(place.next()) {
-            *to = i16::from(code);
+        let taps = kernel_h * row_len;
+        for (position, codes) in positions.into_iter().zip(under.chunks_exact_mut(taps.max(1))) {
+            self.copy(input, position, codes);
         }
-    };
-    for tap_y in 0..window.kernel[0] {
-        let row = rows.reads(tap_y, window.dilation[0]).and_then(|row| input.get(row * w * c..));
-        for tap_x in 0..window.kernel[1] {
-            let column = columns.reads(tap_x, window.dilation[1]);
-            let pixel = row.zip(column).and_then(|(row, column)| row.get(column * c..)?.get(..c));
-            match pixel {
-                Some(pixel) => pixel.iter().for_each(|code| put(code.get())),
-                None => (0..c).for_each(|_| put(layer.input_zero_point)),
+        let starts = [0, 1, 2, 3].map(|index| index * taps);
+        gather(map(under), starts, [kernel_h, row_len, row_len], patch);
+    }
+
+    /// Whether a window is a part of the map, as it lies in memory.
+    #[inline(always)]
+    fn is_inside(&self, [y, x]: [usize; 2]) -> bool {
+        self.rows.contains(&y) && self.columns.contains(&x)
+    }
+
+    /// Where such a window begins.
+    #[inline(always)]
+    fn start(&self, [y, x]: [usize; 2]) -> usize {
+        let Shape { w, c, .. } = self.input;
+        let [stride_y, stride_x] = self.window.stride;
+        let [row, column] = [y * stride_y, x * stride_x];
+        (row * w + column) * c - (self.window.padding.top * w + self.window.padding.left) * c
+    }
+
+    /// Copies the codes under a window, padding filled in.
+    #[inline(never)]
+    fn copy(&self, input: &Map, [y, x]: [usize; 2], codes: &mut [i8]) {
+        let Shape { h, w, c } = self.input;
+        let [dilation_y, dilation_x] = self.window.dilation;
+        let rows = self.window.rows_inside(y, h);
+        let columns = self.window.columns_inside(x, w);
+        codes.fill(self.zero_point);
+        let row_len = (self.window.kernel[1] * c).max(1);
+        for (row, codes) in codes.chunks_exact_mut(row_len).skip(rows.first).enumerate() {
+            if row == rows.count {
+                break;
+            }
+            let from = (rows.start + row * dilation_y) * w + columns.start;
+            let from = input.get(from * c..).unwrap_or_default();
+            let codes = codes.get_mut(columns.first * c..).unwrap_or_default();
+            if dilation_x == 1 {
+                copy(from, codes.get_mut(..columns.count * c).unwrap_or_default());
+                continue;
+            }
+            let pixels = from.chunks((dilation_x * c).max(1)).take(columns.count);
+            for (codes, pixel) in codes.chunks_exact_mut(c.max(1)).zip(pixels) {
+                copy(pixel, codes);
             }
         }
     }

@@ -36,8 +36,10 @@ pub use instructions::{
 };
 pub(crate) use interleave::interleave;
 pub(crate) use planes::{CHANNELS as PLANES, Rows as PlaneRows, planes, set_halfword};
-pub(crate) use pointwise_tile::{Channels as PointwiseChannels, PointwiseTile, pointwise_tile};
-pub(crate) use shallow_tile::{PAIRS, ShallowTile, Sums as ShallowSums, Taps, shallow_tile};
+pub(crate) use pointwise_tile::{
+    Channels as PointwiseChannels, PointwiseTile, patch_tile, pixels_at_once, pointwise_tile,
+};
+pub(crate) use shallow_tile::{PAIRS, ShallowTile, shallow_tile};
 pub(crate) use winograd_inputs::winograd_inputs;
 pub(crate) use winograd_outputs::{Products as WinogradProducts, winograd_outputs};
 pub(crate) use winograd_tile::winograd_tile;
@@ -48,6 +50,4 @@ pub(crate) use winograd4_outputs::{
     Constants as Winograd4Constants, Places, Products as Winograd4Products, winograd4_outputs,
 };
 pub(crate) use winograd4_weights::{Weights as WinogradWeights, winograd4_weights};
-pub(crate) use words::{
-    bytes_of_chunks, chunks_mut, halfwords_mut, taps_mut, weights_of_chunks, words_mut,
-};
+pub(crate) use words::{bytes_of_chunks, chunks_mut, weights_of_chunks, words_mut};

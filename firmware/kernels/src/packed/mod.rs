@@ -45,9 +45,7 @@ pub(crate) use pointwise_conv2d::{
 pub use pointwise_conv2d::{pointwise_kernel_exists, pointwise_scratch_bytes};
 #[cfg(feature = "pack")]
 pub use shallow_conv2d::pack_shallow;
-pub(crate) use shallow_conv2d::{
-    fits as shallow_fits, frame_bytes as shallow_frame_bytes, frame_size as shallow_frame_size,
-};
+pub(crate) use shallow_conv2d::{fits as shallow_fits, windows_bytes as shallow_windows_bytes};
 pub use shallow_conv2d::{shallow_conv2d, shallow_kernel_exists, shallow_scratch_bytes};
 #[cfg(feature = "pack")]
 pub use winograd_conv2d::pack_winograd;

@@ -9,8 +9,9 @@ use crate::requantize::Requantize;
 /// As [`crate::portable::conv2d()`] of the unpacked weights.
 ///
 /// # Layout of the weights
-/// Output channels go by pairs, a last odd one paired with zeros; for each pair, the taps in the order
-/// `[kh, kw, ic]`, two neighbours a word; a last odd tap shares its word with 0.
+/// Output channels go by pairs, a last odd one paired with zeros. For each pair, a row of taps is `kw * ic` of them in
+/// the order `[kw, ic]`. First come the whole fours of all rows: taps (0, 2) a word, then taps (1, 3); then what is left
+/// of all rows, two neighbours a word; a last odd tap shares its word with 0.
 ///
 /// # Scratch
 /// At least [`shallow_scratch_bytes`], aligned to 4. A `layer` that does not describe its slices, or too
@@ -24,10 +25,10 @@ pub fn shallow_conv2d<R: Requantize>(
     if !fits(layer, scratch) {
         return;
     }
-    let filter_len = layer.filter_len();
+    let rows = [layer.window.kernel[0], layer.window.kernel[1] * layer.input.c];
     let unpack_filter = |channel: usize, filter: &mut [i8]| {
         for (index, weight) in filter.iter_mut().enumerate() {
-            *weight = unpack(layer.weights, place(filter_len, channel, index), channel);
+            *weight = unpack(layer.weights, place(rows, channel, index), channel);
         }
     };
     unpacked_conv2d(layer, unpack_filter, input, scratch, output);
@@ -42,30 +43,16 @@ pub const fn shallow_kernel_exists(window: &Window, pool: &Window, ic: usize) ->
         && matches!(pool.kernel, [2, 2] | [1, 1])
 }
 
-/// Scratch that the kernel needs: the taps of four positions as 16-bit values, and the inputs below them where some
-/// of those are padding. Saturates where that has no meaning.
+/// Scratch that the kernel needs: the taps of four positions as 16-bit values, and before they are that, where some of
+/// them are padding. Saturates where that has no meaning.
 pub const fn shallow_scratch_bytes(window: &Window, input: Shape) -> usize {
     let taps = window.kernel[0].saturating_mul(window.kernel[1]).saturating_mul(input.c);
-    taps.div_ceil(2).saturating_mul(16).saturating_add(frame_bytes(window, input.c))
+    taps.div_ceil(2).saturating_mul(16).saturating_add(windows_bytes(taps))
 }
 
-/// Bytes of the inputs below four positions, two by two or side by side, whichever is larger, in whole sixteens.
-pub(crate) const fn frame_bytes(window: &Window, ic: usize) -> usize {
-    let [rows, columns] = frame_size(window, true);
-    let square = rows.saturating_mul(columns);
-    let [rows, columns] = frame_size(window, false);
-    let row = rows.saturating_mul(columns);
-    let pixels = if square > row { square } else { row };
-    pixels.saturating_mul(ic).div_ceil(16).saturating_mul(16)
-}
-
-/// Rows and columns of the inputs below four positions: those of a pool of 2 x 2, or four in a row.
-pub(crate) const fn frame_size(window: &Window, pooled: bool) -> [usize; 2] {
-    let [rows, columns] = if pooled { [1, 1] } else { [0, 3] };
-    [
-        window.stride[0].saturating_mul(rows).saturating_add(window.kernel[0]),
-        window.stride[1].saturating_mul(columns).saturating_add(window.kernel[1]),
-    ]
+/// Bytes of the codes under four windows, in whole sixteens.
+pub(crate) const fn windows_bytes(taps: usize) -> usize {
+    taps.saturating_mul(4).div_ceil(16).saturating_mul(16)
 }
 
 /// Whether a kernel exists, the weights are all there and the scratch is enough.
@@ -79,8 +66,16 @@ const fn words(filter_len: usize, oc: usize) -> usize {
     filter_len.div_ceil(2).saturating_mul(oc.div_ceil(2))
 }
 
-const fn place(filter_len: usize, channel: usize, index: usize) -> Place {
-    Place { word: (channel / 2) * filter_len.div_ceil(2) + index / 2, lane: index % 2 }
+/// Of tap `index` of a channel, in windows of so many rows and taps a row.
+const fn place([rows, row_len]: [usize; 2], channel: usize, index: usize) -> Place {
+    let first = channel / 2 * (rows * row_len).div_ceil(2);
+    let (fours, left) = (row_len / 4, row_len % 4);
+    let (row, tap) = (index / row_len, index % row_len);
+    if tap < 4 * fours {
+        return Place { word: first + 2 * (row * fours + tap / 4) + tap % 2, lane: tap % 4 / 2 };
+    }
+    let index = row * left + tap - 4 * fours;
+    Place { word: first + 2 * fours * rows + index / 2, lane: index % 2 }
 }
 
 /// Packs `[oc, kh, kw, ic]`; `None` where a pair of channels is not exact in mixed lanes (-128 among the
@@ -90,6 +85,6 @@ pub fn pack_shallow(weights: &[i8], window: &Window, ic: usize) -> Option<alloc:
     let filter_len = window.taps() * ic;
     let oc = weights.len().checked_div(filter_len)?;
     super::pack(weights, [filter_len; 2], words(filter_len, oc), |channel, index| {
-        place(filter_len, channel, index)
+        place([window.kernel[0], window.kernel[1] * ic], channel, index)
     })
 }

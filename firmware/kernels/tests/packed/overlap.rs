@@ -73,12 +73,12 @@ impl Count {
     }
 }
 
-fn packed(kind: Kind, order: impl Fn(&Window) -> Order) {
+fn packed(kind: Kind, order: impl Fn(Shape, &Window) -> Order) {
     let mut count = Count::default();
     for seed in 0..600 {
         let case = Convolution::random(seed, kind);
         let windows = [&case.window, &case.pool];
-        let overlap = order(&case.pool).overlap(case.input, case.output(), windows);
+        let overlap = order(case.output(), &case.pool).overlap(case.input, case.output(), windows);
         let weights = case.pack(kind);
         let layer = case.packed(&weights, case.fixed());
         let run = |input: &Map, output: &Map, portable: bool| {
@@ -98,12 +98,12 @@ fn packed(kind: Kind, order: impl Fn(&Window) -> Order) {
 
 #[test]
 fn deep_convolutions_overlap() {
-    packed(Kind::Deep, deep_conv2d_order);
+    packed(Kind::Deep, |_, pool| deep_conv2d_order(pool));
 }
 
 #[test]
 fn pointwise_convolutions_overlap() {
-    packed(Kind::Pointwise, |_| pointwise_conv2d_order());
+    packed(Kind::Pointwise, |output, _| pointwise_conv2d_order(output));
 }
 
 #[test]
@@ -113,13 +113,13 @@ fn shallow_convolutions_overlap() {
 
 #[test]
 fn winograd_convolutions_overlap() {
-    packed(Kind::Winograd, winograd_conv2d_order);
+    packed(Kind::Winograd, |_, pool| winograd_conv2d_order(pool));
 }
 
 #[test]
 fn winograd4_convolutions_overlap() {
-    packed(Kind::Winograd4, |_| winograd4_conv2d_order());
-    packed(Kind::CompactWinograd4, |_| compact_winograd4_conv2d_order());
+    packed(Kind::Winograd4, |_, _| winograd4_conv2d_order());
+    packed(Kind::CompactWinograd4, |_, _| compact_winograd4_conv2d_order());
 }
 
 #[test]
