@@ -1,7 +1,8 @@
 //! The network as a graph, for the quantizer.
 
+use crate::engine::{EPSILON, Parameters};
 use crate::network::Network;
-use crate::plan::{Pool, Stage, StageKind};
+use crate::plan::{Stage, StageKind};
 use thumbnet_graph::{
     Conv2d, FloatGraph, FloatWeights, Metadata, Node, Op, Shape, Tensor, TensorId, Window,
 };
@@ -15,11 +16,12 @@ impl Network {
     /// A dense layer is a convolution whose window covers the whole map, so that a flatten layer is
     /// nothing at all.
     pub fn to_graph(&self) -> FloatGraph {
-        let mut builder = Builder { graph: self.empty_graph(), tip: TensorId(0) };
+        let mut builder = Builder { graph: self.empty_graph(), values: vec![TensorId(0)] };
         for (stage, parameters) in self.plan.stages.iter().zip(&self.parameters) {
-            builder.add_stage(stage, &parameters.weights, &parameters.bias);
+            let made = builder.add_stage(stage, parameters);
+            builder.values.push(made);
         }
-        builder.graph.output = builder.tip;
+        builder.graph.output = *builder.values.last().expect("the plan has stages");
         builder.graph
     }
 
@@ -42,78 +44,119 @@ impl Network {
 
 struct Builder {
     graph: FloatGraph,
-    /// What the next node starts from.
-    tip: TensorId,
+    /// The tensor of each value of the plan.
+    values: Vec<TensorId>,
 }
 
 impl Builder {
-    fn add_stage(&mut self, stage: &Stage, weights: &[f32], bias: &[f32]) {
+    /// Adds the nodes of a stage; returns what they make.
+    fn add_stage(&mut self, stage: &Stage, parameters: &Parameters<f32>) -> TensorId {
+        let from = self.values[stage.inputs[0]];
         match &stage.kind {
-            StageKind::Conv2d { name, window, filters, relu, pool } => {
-                self.add_conv2d(name, *window, stage.input, weights, bias);
-                self.add_relu(name, *relu);
-                if let Some(pool) = pool {
-                    debug_assert_eq!(*filters, stage.output.c);
-                    self.add_max_pool2d(pool);
+            StageKind::Conv2d { name, window, groups, relu, pool, .. } => {
+                let conv = conv2d(*window, *groups, stage.input, stage.output.c, parameters);
+                let made = self.add(name, conv, from);
+                let made = self.add_relu(name, *relu, made);
+                match pool {
+                    Some(pool) => self.add(&pool.name, Op::MaxPool2d(pool.window), made),
+                    None => made,
                 }
             }
-            StageKind::Dense { name, relu, .. } => {
+            StageKind::DepthwiseConv2d { name, window, relu, .. } => {
+                let channels = stage.input.c;
+                let conv = conv2d(*window, channels, stage.input, channels, parameters);
+                let made = self.add(name, conv, from);
+                self.add_relu(name, *relu, made)
+            }
+            StageKind::BatchNorm { name, relu } => {
+                self.fold_into(from, parameters);
+                self.add_relu(name, *relu, from)
+            }
+            StageKind::Dense { name, units, relu } => {
                 let window = Window { kernel: [stage.input.h, stage.input.w], ..Window::UNIT };
-                self.add_conv2d(name, window, stage.input, weights, bias);
-                self.add_relu(name, *relu);
+                let made = self.add(name, conv2d(window, 1, stage.input, *units, parameters), from);
+                self.add_relu(name, *relu, made)
             }
-            StageKind::MaxPool2d(pool) => self.add_max_pool2d(pool),
+            StageKind::MaxPool2d(pool) => self.add(&pool.name, Op::MaxPool2d(pool.window), from),
             StageKind::AveragePool2d(pool) => {
-                self.add(&pool.name, Op::AveragePool2d(pool.window), self.channels());
+                self.add(&pool.name, Op::AveragePool2d(pool.window), from)
             }
-            StageKind::Relu { name } => self.add(name, Op::Relu, self.channels()),
+            StageKind::Relu { name } => self.add(name, Op::Relu, from),
+            StageKind::Dropout { .. } => from,
+            StageKind::Add { name, relu } => {
+                let inputs = vec![from, self.values[stage.inputs[1]]];
+                let made = self.push(name, Op::Add, inputs, stage.output);
+                self.add_relu(name, *relu, made)
+            }
+            StageKind::Concat { .. } => unreachable!("a network with one is refused"),
         }
     }
 
-    fn add_conv2d(
+    fn add_relu(&mut self, name: &str, relu: bool, from: TensorId) -> TensorId {
+        if relu { self.add(&format!("{name}_relu"), Op::Relu, from) } else { from }
+    }
+
+    /// Adds a node over one map.
+    fn add(&mut self, name: &str, op: Op<FloatWeights>, from: TensorId) -> TensorId {
+        let map = self.graph.tensor(from).shape;
+        let slide = |window: &Window, channels| {
+            let [h, w] = window.positions(map.h, map.w).expect("the plan checked the window");
+            Shape::new(h, w, channels)
+        };
+        let shape = match &op {
+            Op::Conv2d(conv) => slide(&conv.window, conv.weights.bias.len()),
+            Op::MaxPool2d(window) | Op::AveragePool2d(window) => slide(window, map.c),
+            Op::Add | Op::Relu | Op::Clip(_) | Op::Codes(_) => map,
+        };
+        self.push(name, op, vec![from], shape)
+    }
+
+    fn push(
         &mut self,
         name: &str,
-        window: Window,
-        input: Shape,
-        weights: &[f32],
-        bias: &[f32],
-    ) {
-        let values = output_channels_first(weights, bias.len());
-        debug_assert_eq!(values.len(), bias.len() * window.taps() * input.c);
-        let weights = FloatWeights { values, bias: bias.to_vec() };
-        self.add(name, Op::Conv2d(Conv2d { window, groups: 1, weights }), bias.len());
+        op: Op<FloatWeights>,
+        inputs: Vec<TensorId>,
+        shape: Shape,
+    ) -> TensorId {
+        let output = self.graph.add_tensor(Tensor { name: name.to_owned(), shape, format: () });
+        self.graph.nodes.push(Node { name: name.to_owned(), op, inputs, output });
+        output
     }
 
-    fn add_relu(&mut self, name: &str, relu: bool) {
-        if relu {
-            self.add(&format!("{name}_relu"), Op::Relu, self.channels());
+    /// Makes a normalization part of the convolution that makes `from`.
+    fn fold_into(&mut self, from: TensorId, norm: &Parameters<f32>) {
+        let maker = self.graph.nodes.iter_mut().find(|node| node.output == from);
+        let Some(Op::Conv2d(Conv2d { weights, .. })) = maker.map(|node| &mut node.op) else {
+            unreachable!("the plan puts a convolution before a normalization");
+        };
+        let channels = weights.bias.len();
+        let (mean, variance) = norm.running.split_at(channels);
+        let taps = weights.values.len() / channels;
+        for (channel, values) in weights.values.chunks_exact_mut(taps).enumerate() {
+            let deviation = (f64::from(variance[channel]) + EPSILON).sqrt();
+            let factor = f64::from(norm.weights[channel]) / deviation;
+            for value in values {
+                *value = (f64::from(*value) * factor) as f32;
+            }
+            let offset = f64::from(norm.bias[channel]) - f64::from(mean[channel]) * factor;
+            weights.bias[channel] = offset as f32;
         }
     }
+}
 
-    fn add_max_pool2d(&mut self, pool: &Pool) {
-        self.add(&pool.name, Op::MaxPool2d(pool.window), self.channels());
-    }
-
-    fn channels(&self) -> usize {
-        self.graph.tensor(self.tip).shape.c
-    }
-
-    fn add(&mut self, name: &str, op: Op<FloatWeights>, channels: usize) {
-        let from = self.graph.tensor(self.tip).shape;
-        let shape = match &op {
-            Op::Conv2d(Conv2d { window, .. })
-            | Op::MaxPool2d(window)
-            | Op::AveragePool2d(window) => {
-                let [h, w] = window.positions(from.h, from.w).expect("the plan checked the window");
-                Shape::new(h, w, channels)
-            }
-            Op::Add | Op::Relu | Op::Clip(_) | Op::Codes(_) => from,
-        };
-        let output = self.graph.add_tensor(Tensor { name: name.to_owned(), shape, format: () });
-        let inputs = vec![self.tip];
-        self.graph.nodes.push(Node { name: name.to_owned(), op, inputs, output });
-        self.tip = output;
-    }
+/// A convolution without a bias has zeros for one.
+fn conv2d(
+    window: Window,
+    groups: usize,
+    input: Shape,
+    filters: usize,
+    parameters: &Parameters<f32>,
+) -> Op<FloatWeights> {
+    let values = output_channels_first(&parameters.weights, filters);
+    debug_assert_eq!(values.len(), filters * window.taps() * input.c / groups);
+    let mut bias = parameters.bias.clone();
+    bias.resize(filters, 0.0);
+    Op::Conv2d(Conv2d { window, groups, weights: FloatWeights { values, bias } })
 }
 
 /// `[kh, kw, ic, oc]`, as the engine keeps weights, to `[oc, kh, kw, ic]`, as graphs and files do.

@@ -1,6 +1,6 @@
 //! A network with its weights: predicting, and what it is made of.
 
-use crate::engine::{CHUNK, Chunk, Layer, Model, Parameters, Sizes, glorot_uniform, layers};
+use crate::engine::{CHUNK, Chunk, Model, Parameters, Sizes, Wiring, fixed_batch, layers, start};
 use crate::error::TrainError;
 use crate::plan::Plan;
 use crate::recipe::Recipe;
@@ -29,8 +29,9 @@ impl Network {
     pub fn new(recipe: &Recipe, labels: &[String]) -> Result<Self, TrainError> {
         recipe.training.check()?;
         let plan = Plan::new(recipe, labels.len())?;
+        plan.check_exportable()?;
         let sizes: Vec<Sizes> = layers::<f32>(&plan).iter().map(|layer| layer.sizes()).collect();
-        let parameters = glorot_uniform(&plan, &sizes, recipe.training.seed);
+        let parameters = start(&plan, &sizes, recipe.training.seed);
         Ok(Self { recipe: recipe.clone(), plan, labels: labels.to_vec(), parameters })
     }
 
@@ -64,14 +65,22 @@ impl Network {
         assert_eq!(pixels.len() % picture, 0, "pixels of whole pictures");
         let layers = layers::<f32>(&self.plan);
         let sizes: Vec<Sizes> = layers.iter().map(|layer| layer.sizes()).collect();
+        let model = Model {
+            layers: &layers,
+            wiring: &Wiring::new(&self.plan),
+            parameters: &self.parameters,
+            batch: &fixed_batch(&layers, &self.parameters),
+            transposed: &[],
+        };
         let mut logits = vec![0.0; pixels.len() / picture * self.plan.classes];
         pixels
             .par_chunks(CHUNK * picture)
             .zip(logits.par_chunks_mut(CHUNK * self.plan.classes))
             .for_each_init(
-                || Chunk::new(&sizes, false),
+                || Chunk::new(&sizes, picture, false),
                 |chunk, (pixels, logits)| {
-                    self.predict_chunk(&layers, chunk, pixels);
+                    chunk.set_pixels(pixels.chunks_exact(picture));
+                    chunk.predict(&model);
                     logits.copy_from_slice(chunk.logits());
                 },
             );
@@ -81,10 +90,5 @@ impl Network {
     /// The logits of each picture, `[n, classes]`, a few pictures in memory at a time; as [`Network::predict`].
     pub fn predict_pictures(&self, pictures: &Pictures) -> Vec<f32> {
         pictures.blocks(BLOCK).flat_map(|block| self.predict(&block)).collect()
-    }
-
-    fn predict_chunk(&self, layers: &[Box<dyn Layer<f32>>], chunk: &mut Chunk<f32>, pixels: &[u8]) {
-        chunk.set_pixels(pixels.chunks_exact(self.plan.input.len()));
-        chunk.forward(&Model { layers, parameters: &self.parameters });
     }
 }

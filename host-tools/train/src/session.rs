@@ -1,7 +1,9 @@
 //! A training in progress: epochs of batches, a judgement and a checkpoint after each.
 
 use crate::checkpoint;
-use crate::engine::{BatchResult, Changes, Criterion, Engine, Lesson, Step, Target, learning_rate};
+use crate::engine::{
+    BatchResult, Changes, Criterion, Engine, Lesson, Noise, Step, Target, learning_rate,
+};
 use crate::error::TrainError;
 use crate::folder::Folder;
 use crate::metrics;
@@ -85,6 +87,7 @@ impl Session<'_> {
             criterion,
             class_weights: &self.data.class_weights,
             changes,
+            noise: Noise::of_epoch(recipe.seed, self.history.len() as u64 + 1),
         };
         let mut sum = BatchResult::default();
         let mut pictures = 0;

@@ -1,7 +1,9 @@
 //! Weights and optimizer state as safetensors: named f32 arrays that other tools can read.
 //!
-//! `conv1.weights` is `[oc, kh, kw, ic]`, `dense1.weights` `[units, inputs]`, biases `[oc]`; in a checkpoint
-//! `conv1.weights.first_moment` and so on follow.
+//! `conv1.weights` is `[oc, kh, kw, ic / groups]` (`[c, kh, kw, 1]` where each channel is on its own), `dense1.weights`
+//! `[units, inputs]`, biases `[oc]`. A batch normalization has `conv1_norm.weights` (scales) and `conv1_norm.bias`
+//! (offsets), `[c]`, and `conv1_norm.running`, mean and variance `[2, c]`. In a checkpoint `conv1.weights.first_moment`
+//! and so on follow.
 
 use crate::engine::Parameters;
 use crate::export::{output_channels_first, output_channels_last};
@@ -22,12 +24,21 @@ impl Tensors {
     /// Adds the weights and biases of all stages, or what belongs to them, under names that end in `suffix`.
     pub fn add(&mut self, plan: &Plan, parameters: &[&Parameters<f32>], suffix: &str) {
         for (shape, parameters) in parameter_shapes(plan).zip(parameters) {
-            let Some(ParameterShape { name, weights, channels }) = shape else { continue };
-            let values = output_channels_first(&parameters.weights, channels);
-            self.arrays.push((format!("{name}.weights{suffix}"), weights, bytes(&values)));
-            let bias = bytes(&parameters.bias);
-            self.arrays.push((format!("{name}.bias{suffix}"), vec![channels], bias));
+            let Some(shape) = shape else { continue };
+            let values = output_channels_first(&parameters.weights, shape.channels);
+            self.push(&shape, "weights", suffix, &values);
+            if shape.biased {
+                self.push(&shape, "bias", suffix, &parameters.bias);
+            }
+            if !parameters.running.is_empty() {
+                self.push(&shape, "running", suffix, &parameters.running);
+            }
         }
+    }
+
+    fn push(&mut self, shape: &ParameterShape, what: &str, suffix: &str, values: &[f32]) {
+        let name = format!("{}.{what}{suffix}", shape.name);
+        self.arrays.push((name, shape.of(what), bytes(values)));
     }
 
     /// The file's bytes, with a JSON text as metadata.
@@ -61,12 +72,19 @@ impl<'a> ReadTensors<'a> {
     /// The weights and biases of all stages, or what belongs to them.
     pub fn parameters(&self, plan: &Plan, suffix: &str) -> Result<Vec<Parameters<f32>>, String> {
         let stage = |shape: Option<ParameterShape>| {
-            let Some(ParameterShape { name, weights, channels }) = shape else {
-                return Ok(Parameters { weights: Vec::new(), bias: Vec::new() });
-            };
-            let weights = self.array(&format!("{name}.weights{suffix}"), &weights)?;
-            let bias = self.array(&format!("{name}.bias{suffix}"), &[channels])?;
-            Ok(Parameters { weights: output_channels_last(&weights, channels), bias })
+            let mut parameters =
+                Parameters { weights: Vec::new(), bias: Vec::new(), running: Vec::new() };
+            let Some(shape) = shape else { return Ok(parameters) };
+            let array =
+                |what| self.array(&format!("{}.{what}{suffix}", shape.name), &shape.of(what));
+            parameters.weights = output_channels_last(&array("weights")?, shape.channels);
+            if shape.biased {
+                parameters.bias = array("bias")?;
+            }
+            if shape.normalizes && suffix.is_empty() {
+                parameters.running = array("running")?;
+            }
+            Ok(parameters)
         };
         parameter_shapes(plan).map(stage).collect()
     }
@@ -89,25 +107,52 @@ impl<'a> ReadTensors<'a> {
     }
 }
 
+/// What the parameters of a stage are called, and their shapes.
 struct ParameterShape {
     name: String,
     weights: Vec<usize>,
     channels: usize,
+    biased: bool,
+    normalizes: bool,
 }
 
-/// What the parameters of each stage are called and how large they are; `None` for those without.
+impl ParameterShape {
+    fn of(&self, what: &str) -> Vec<usize> {
+        match what {
+            "weights" => self.weights.clone(),
+            "bias" => vec![self.channels],
+            _ => vec![2, self.channels],
+        }
+    }
+}
+
+/// The parameters of each stage; `None` for those without.
 fn parameter_shapes(plan: &Plan) -> impl Iterator<Item = Option<ParameterShape>> {
-    plan.stages.iter().map(|stage| match &stage.kind {
-        StageKind::Conv2d { name, window, filters, .. } => {
-            let [kh, kw] = window.kernel;
-            let weights = vec![*filters, kh, kw, stage.input.c];
-            Some(ParameterShape { name: name.clone(), weights, channels: *filters })
-        }
-        StageKind::Dense { name, units, .. } => {
-            let weights = vec![*units, stage.input.len()];
-            Some(ParameterShape { name: name.clone(), weights, channels: *units })
-        }
-        StageKind::MaxPool2d(_) | StageKind::AveragePool2d(_) | StageKind::Relu { .. } => None,
+    plan.stages.iter().map(|stage| {
+        let (name, weights, biased) = match &stage.kind {
+            StageKind::Conv2d { name, window, filters, groups, biased, .. } => {
+                let [kh, kw] = window.kernel;
+                (name.clone(), vec![*filters, kh, kw, stage.input.c / groups], *biased)
+            }
+            StageKind::DepthwiseConv2d { name, window, biased, .. } => {
+                let [kh, kw] = window.kernel;
+                (name.clone(), vec![stage.input.c, kh, kw, 1], *biased)
+            }
+            StageKind::BatchNorm { name, .. } => {
+                (format!("{name}_norm"), vec![stage.input.c], true)
+            }
+            StageKind::Dense { name, units, .. } => {
+                (name.clone(), vec![*units, stage.input.len()], true)
+            }
+            StageKind::MaxPool2d(_)
+            | StageKind::AveragePool2d(_)
+            | StageKind::Relu { .. }
+            | StageKind::Dropout { .. }
+            | StageKind::Add { .. }
+            | StageKind::Concat { .. } => return None,
+        };
+        let normalizes = matches!(stage.kind, StageKind::BatchNorm { .. });
+        Some(ParameterShape { name, channels: weights[0], weights, biased, normalizes })
     })
 }
 

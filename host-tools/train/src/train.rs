@@ -59,6 +59,7 @@ pub fn train(
     let data = data(&recipe, dataset)?;
     let folder = Folder::create(folder)?;
     let batch = batch_size(&recipe, data.split.learned.len());
+    network.plan.check_batch(batch)?;
     let engine = Engine::new(&network.plan, network.parameters.clone(), batch);
     let (steps, history) = (0, Vec::new());
     Session { network, engine, folder, data, batch, steps, history }.run(observer)

@@ -15,10 +15,16 @@ fn run(graph: &FloatGraph, input: Vec<f32>) -> Vec<f32> {
         let (x, shape, out) = (&maps[from.0], graph.tensor(from).shape, graph.tensor(to).shape);
         maps[to.0] = match &node.op {
             Op::Conv2d(conv) => slide(shape, out, &conv.window, |c, taps| {
-                let kernel = conv.window.taps() * shape.c;
+                let channels = shape.c / conv.groups;
+                let kernel = conv.window.taps() * channels;
                 let weights = &conv.weights.values[c * kernel..][..kernel];
+                let first = c / (out.c / conv.groups) * channels;
                 taps.iter().fold(conv.weights.bias[c], |sum, &(tap, at)| {
-                    (0..shape.c).fold(sum, |sum, ic| sum + x[at + ic] * weights[tap * shape.c + ic])
+                    let values = &x[at + first..][..channels];
+                    values
+                        .iter()
+                        .zip(&weights[tap * channels..])
+                        .fold(sum, |sum, (x, w)| sum + x * w)
                 })
             }),
             Op::MaxPool2d(window) => slide(shape, out, window, |c, taps| {
@@ -28,7 +34,8 @@ fn run(graph: &FloatGraph, input: Vec<f32>) -> Vec<f32> {
                 taps.iter().map(|&(_, at)| x[at + c]).sum::<f32>() / taps.len() as f32
             }),
             Op::Relu => x.iter().map(|value| value.max(0.0)).collect(),
-            Op::Add | Op::Clip(_) | Op::Codes(_) => panic!("no such layer"),
+            Op::Add => x.iter().zip(&maps[node.inputs[1].0]).map(|(a, b)| a + b).collect(),
+            Op::Clip(_) | Op::Codes(_) => panic!("no such layer"),
         };
     }
     maps.swap_remove(graph.output.0)
@@ -106,6 +113,13 @@ fn the_seed_cnn_as_a_graph() {
 #[test]
 fn lenet5_as_a_graph() {
     check(&Recipe::find("lenet5").expect("it is built in"), 10);
+}
+
+#[test]
+fn networks_of_paths_and_of_separate_channels_as_graphs() {
+    for name in ["resnet8", "ds-cnn"] {
+        check(&Recipe::find(name).expect("it is built in"), 10);
+    }
 }
 
 #[test]

@@ -41,6 +41,10 @@ fn parameters_of_the_built_in_networks_are_as_documented() {
     };
     assert_eq!(count("seed-cnn"), 121_930);
     assert_eq!(count("lenet5"), 61_706);
+    assert_eq!(count("ds-cnn"), 21_066);
+    assert_eq!(count("mobilenet"), 215_642);
+    assert_eq!(count("mobilenet-0.25"), 215_642);
+    assert_eq!(count("resnet8"), 78_042);
 }
 
 #[test]

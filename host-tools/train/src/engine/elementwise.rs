@@ -24,8 +24,12 @@ impl<F: FnMut()> WithSimd for Body<F> {
     }
 }
 
-/// Adds `bias[c]` to every position of a map of `bias.len()` channels, then clamps at 0 if `relu`.
+/// Adds `bias[c]` to every position of a map of `bias.len()` channels, then clamps at 0 if `relu`; a layer without bias
+/// leaves its sums to the layer after it.
 pub(crate) fn add_bias<T: Real>(map: &mut [T], bias: &[T], relu: bool) {
+    if bias.is_empty() {
+        return;
+    }
     vectorized(
         #[inline(always)]
         || {
@@ -63,8 +67,24 @@ pub(crate) fn mask_by_relu<T: Real>(gradient: &mut [T], output: &[T]) {
     );
 }
 
-/// Adds every position of a map of `sums.len()` channels to `sums`, in order.
+/// `output = a + b`, clamped at 0 if `relu`.
+pub(crate) fn sum<T: Real>(a: &[T], b: &[T], output: &mut [T], relu: bool) {
+    vectorized(
+        #[inline(always)]
+        || {
+            for (output, (&a, &b)) in output.iter_mut().zip(a.iter().zip(b)) {
+                let sum = a + b;
+                *output = if relu && sum < T::ZERO { T::ZERO } else { sum };
+            }
+        },
+    );
+}
+
+/// Adds every position of a map of `sums.len()` channels to `sums`, in order; nothing where there is no bias to learn.
 pub(crate) fn add_positions<T: Real>(sums: &mut [T], map: &[T]) {
+    if sums.is_empty() {
+        return;
+    }
     vectorized(
         #[inline(always)]
         || {

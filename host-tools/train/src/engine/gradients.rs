@@ -1,11 +1,12 @@
 //! Tests: what every layer and loss gives back agrees with finite differences, in f64.
 
-use super::layer::{Backward, Forward, Layer};
+mod network;
+
+use super::layer::{Backward, Forward, Layer, Noise};
 use super::layers::dense;
-use super::{Criterion, Engine, Lesson, Parameters, Step, Target, layers};
+use super::{Criterion, Target, layers};
 use crate::plan::Plan;
-use crate::recipe::{Loss, Optimizer, Recipe, Training};
-use thumbnet_data::Pictures;
+use crate::recipe::{Loss, Recipe};
 use thumbnet_data::Random;
 
 /// Distance of the two points of a central difference.
@@ -54,10 +55,12 @@ impl Case {
             pictures: self.pictures,
             weights: &self.weights,
             bias: &self.bias,
-            input: &self.input,
+            batch: &[],
+            inputs: &[&self.input],
             output: &mut output,
             choices: &mut choices,
             scratch: &mut vec![f64::NAN; sizes.scratch],
+            noise: Some(Noise { seed: 3, stream: 0 }),
         });
         (output, choices)
     }
@@ -81,12 +84,14 @@ impl Case {
         self.layer.transpose(&self.weights, &mut transposed);
         self.layer.backward(Backward {
             pictures: self.pictures,
+            weights: &self.weights,
             transposed: &transposed,
-            input: &self.input,
+            batch: &[],
+            inputs: &[&self.input],
             output: &output,
             choices: &choices,
             output_gradient: &mut output_gradient,
-            input_gradient: Some(&mut input_gradient),
+            input_gradients: &mut [Some(&mut input_gradient)],
             weight_gradient: &mut weight_gradient,
             bias_gradient: &mut bias_gradient,
             scratch: &mut vec![f64::NAN; sizes.scratch],
@@ -211,6 +216,54 @@ fn average_pool2d_of_the_whole_map() {
 }
 
 #[test]
+fn conv2d_that_keeps_the_map() {
+    check_stage(
+        [5, 6, 3],
+        "[[layers]]\ntype = 'conv2d'\nfilters = 5\nkernel = [3, 4]\npadding = 'same'",
+    );
+}
+
+#[test]
+fn conv2d_of_one_tap() {
+    check_stage([3, 4, 3], "[[layers]]\ntype = 'conv2d'\nfilters = 5\nkernel = [1, 1]");
+}
+
+#[test]
+fn conv2d_in_groups() {
+    for padding in ["valid", "same"] {
+        for stride in [1, 2] {
+            check_stage(
+                [5, 6, 3],
+                &format!(
+                    "[[layers]]\ntype = 'conv2d'\nfilters = 6\nkernel = [2, 3]\ngroups = 3
+                     padding = '{padding}'\nstride = [{stride}, 1]\nactivation = 'relu'"
+                ),
+            );
+        }
+    }
+}
+
+#[test]
+fn depthwise_conv2d() {
+    for padding in ["valid", "same"] {
+        for stride in ["[1, 1]", "[2, 1]", "[1, 2]", "[2, 3]"] {
+            check_stage(
+                [6, 7, 3],
+                &format!(
+                    "[[layers]]\ntype = 'depthwise_conv2d'\nkernel = [3, 2]
+                     padding = '{padding}'\nstride = {stride}\nactivation = 'relu'"
+                ),
+            );
+        }
+    }
+}
+
+#[test]
+fn dropout() {
+    check_stage([3, 4, 3], "[[layers]]\ntype = 'dropout'\nrate = 0.4");
+}
+
+#[test]
 fn relu_alone() {
     check_stage([3, 3, 1], "[[layers]]\ntype = 'relu'");
 }
@@ -246,61 +299,4 @@ fn losses() {
             }
         }
     }
-}
-
-/// All of it together: one step of plain gradient descent at rate 1 moves every parameter by its
-/// gradient, summed over more pictures than fill the chunks in flight.
-#[test]
-fn a_whole_network_over_several_rounds_of_chunks() {
-    let recipe = recipe(
-        [8, 8, 1],
-        "[[layers]]\ntype = 'conv2d'\nfilters = 3\nkernel = [3, 3]\nactivation = 'relu'
-         [[layers]]\ntype = 'max_pool2d'\nwindow = [2, 2]
-         [[layers]]\ntype = 'conv2d'\nfilters = 4\nkernel = [2, 2]\npadding = 'same'
-         [[layers]]\ntype = 'average_pool2d'\nwindow = [2, 2]\nstride = [1, 1]
-         [[layers]]\ntype = 'flatten'
-         [[layers]]\ntype = 'dense'\nunits = 5\nactivation = 'relu'",
-    );
-    let pictures = random_pictures(8 * 8, 3, 131);
-    let indices: Vec<u32> = (0..131).rev().collect();
-    let plan = Plan::new(&recipe, 3).expect("the test's layers fit");
-    let sizes: Vec<_> = layers::<f64>(&plan).iter().map(|layer| layer.sizes()).collect();
-    let start = super::glorot_uniform::<f64>(&plan, &sizes, 5);
-    let training = Training { optimizer: Optimizer::Gd, ..Training::default() };
-    let criterion = Criterion { loss: Loss::CrossEntropy, label_smoothing: 0.0 };
-    let lesson = Lesson {
-        pictures: &pictures,
-        learned: &indices,
-        criterion,
-        class_weights: &[],
-        changes: None,
-    };
-    let learn = |parameters: Vec<Parameters<f64>>, rate: f64| {
-        let mut engine = Engine::new(&plan, parameters, 131);
-        let step = Step::new(&training, rate, 0);
-        let result = engine.learn(&lesson, &indices, &step);
-        (engine.parameters, result.loss / 131.0)
-    };
-    let (moved, _) = learn(start.clone(), 1.0);
-    for (stage, (start_values, moved)) in start.iter().zip(&moved).enumerate() {
-        for index in (0..start_values.weights.len()).step_by(7) {
-            let gradient = start_values.weights[index] - moved.weights[index];
-            let loss_at = |offset: f64| {
-                let mut shifted = start.clone();
-                shifted[stage].weights[index] += offset;
-                learn(shifted, 0.0).1
-            };
-            let step = STEP / 100.0; // small enough that no ReLU or maximum changes sides
-            let difference = (loss_at(step) - loss_at(-step)) / (2.0 * step);
-            let error = (difference - gradient).abs();
-            assert!(error < LOSS_TOLERANCE, "stage {stage}, {index}: {gradient}, {difference}");
-        }
-    }
-}
-
-fn random_pictures(size: usize, classes: usize, count: usize) -> Pictures {
-    let mut random = Random::new(11, 0);
-    let pixels = (0..count * size).map(|_| random.below(256) as u8).collect();
-    let labels = (0..count).map(|_| random.below(classes)).collect();
-    Pictures::new(thumbnet_graph::Shape::new(8, size / 8, 1), pixels, labels)
 }

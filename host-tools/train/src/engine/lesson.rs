@@ -1,5 +1,6 @@
 //! What a batch is learned from: pictures as they are, or changed at random.
 
+use super::layer::Noise;
 use super::loss::{Criterion, Target};
 use thumbnet_data::augment::{Augmentation, mix};
 use thumbnet_data::{Pictures, Random};
@@ -15,6 +16,8 @@ pub(crate) struct Lesson<'a> {
     pub class_weights: &'a [f64],
     /// How pictures are changed; `None` for not at all.
     pub changes: Option<Changes>,
+    /// Where layers' chance comes from, an epoch.
+    pub noise: Noise,
 }
 
 /// Changes of one epoch.
@@ -27,6 +30,11 @@ pub(crate) struct Changes {
 }
 
 impl Lesson<'_> {
+    /// Where layers' chance comes from for a chunk that begins with this picture.
+    pub fn noise(&self, first: u32) -> Noise {
+        Noise { seed: spread(self.noise.seed, first), ..self.noise }
+    }
+
     /// Writes the bytes of picture `index` as it is to be learned; returns what it shows.
     pub fn picture(&self, index: u32, bytes: &mut Vec<u8>) -> Target {
         let label = self.pictures.labels[index as usize];
@@ -63,8 +71,24 @@ impl Changes {
     /// The generator of one picture in one epoch: the same whichever thread asks, and none that orders pictures,
     /// whose streams are epochs without the shift.
     fn random(&self, index: u32) -> Random {
-        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15; // 2^64 divided by the golden ratio: neighbours lie far apart
-        let seed = self.seed ^ (u64::from(index) + 1).wrapping_mul(SPREAD);
-        Random::new(seed, self.epoch << 32)
+        Random::new(spread(self.seed, index), self.epoch << 32)
     }
+}
+
+impl Noise {
+    /// The noise of an epoch, from 1: of streams that neither an order nor changes of pictures use.
+    pub fn of_epoch(seed: u64, epoch: u64) -> Self {
+        Self { seed, stream: epoch << 32 | 1 << 31 }
+    }
+
+    /// The same for one of the stages.
+    pub fn of_stage(self, stage: usize) -> Self {
+        Self { stream: self.stream + stage as u64, ..self }
+    }
+}
+
+/// A seed for each picture.
+fn spread(seed: u64, index: u32) -> u64 {
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15; // 2^64 divided by the golden ratio: neighbours lie far apart
+    seed ^ (u64::from(index) + 1).wrapping_mul(SPREAD)
 }

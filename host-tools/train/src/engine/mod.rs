@@ -1,7 +1,8 @@
 //! The training engine: explicit forward and backward passes, one batch at a time.
 //!
-//! A batch is cut into chunks of eight pictures, which run side by side with buffers of their own. Then each block of
-//! parameters adds up its gradient, chunk after chunk in order; when all have, they take their step. Every sum has one order, which
+//! A batch is cut into chunks of eight pictures, which run side by side with buffers of their own. Where a layer needs
+//! sums over the whole batch (batch normalization), the chunks wait for each other. Then each block of parameters adds up
+//! its gradient, chunk after chunk in order; when all have, they take their step. Every sum has one order, which
 //! depends on the batch alone: the result is the same for any number of threads and any instruction set.
 
 mod chunk;
@@ -18,29 +19,35 @@ mod product;
 mod real;
 mod schedule;
 mod update;
+mod wiring;
 
 pub(crate) use chunk::{CHUNK, Chunk, Model};
-pub(crate) use layer::{Layer, Sizes};
+pub(crate) use layer::{Layer, Noise, Sizes};
+pub(crate) use layers::batch_norm::EPSILON;
 pub(crate) use lesson::{Changes, Lesson};
 pub(crate) use loss::{Criterion, Target};
 pub(crate) use optimizer::{Step, moments};
-pub(crate) use parameters::{Parameters, glorot_uniform};
+pub(crate) use parameters::{Parameters, start};
 pub(crate) use real::Real;
 pub(crate) use schedule::learning_rate;
+pub(crate) use wiring::Wiring;
 
 use crate::plan::Plan;
 use rayon::prelude::*;
 use update::Memory;
 
 /// Most chunks in flight: larger batches take several rounds, so that a batch of the whole set needs no more
-/// memory than one of 128.
+/// memory than one of 128. Batches that are normalized as a whole are in flight as a whole.
 const MAX_CHUNKS: usize = 16;
 
 /// A network being trained.
 pub(crate) struct Engine<T> {
     layers: Vec<Box<dyn Layer<T>>>,
+    wiring: Wiring,
     pub parameters: Vec<Parameters<T>>,
     transposed: Vec<Vec<T>>,
+    /// What comes of sums over the batch, a stage.
+    batch: Vec<Vec<T>>,
     memories: Vec<Memory<T>>,
     chunks: Vec<Chunk<T>>,
 }
@@ -59,18 +66,37 @@ pub(crate) fn layers<T: Real>(plan: &Plan) -> Vec<Box<dyn Layer<T>>> {
     plan.stages.iter().map(layers::layer).collect()
 }
 
+/// What layers over whole batches are given where nothing is learned: their running averages.
+pub(crate) fn fixed_batch<T: Real>(
+    layers: &[Box<dyn Layer<T>>],
+    parameters: &[Parameters<T>],
+) -> Vec<Vec<T>> {
+    let mut fixed = Vec::with_capacity(layers.len());
+    for (layer, parameters) in layers.iter().zip(parameters) {
+        let mut batch = vec![T::ZERO; layer.sizes().batch];
+        if let Some(layer) = layer.over_batch() {
+            layer.fixed(&parameters.running, &mut batch);
+        }
+        fixed.push(batch);
+    }
+    fixed
+}
+
 impl<T: Real> Engine<T> {
     /// An engine for batches of up to `batch` pictures.
     pub fn new(plan: &Plan, parameters: Vec<Parameters<T>>, batch: usize) -> Self {
         let layers = layers::<T>(plan);
         let sizes: Vec<Sizes> = layers.iter().map(|layer| layer.sizes()).collect();
-        let chunks = batch.div_ceil(CHUNK).clamp(1, MAX_CHUNKS);
+        let most = if plan.has_batch_norm() { usize::MAX } else { MAX_CHUNKS };
+        let chunks = batch.div_ceil(CHUNK).clamp(1, most);
         let mut engine = Self {
             layers,
+            wiring: Wiring::new(plan),
             parameters,
             transposed: sizes.iter().map(|sizes| vec![T::ZERO; sizes.transposed]).collect(),
+            batch: sizes.iter().map(|sizes| vec![T::ZERO; sizes.batch]).collect(),
             memories: sizes.iter().map(|sizes| Memory::new(sizes, chunks * CHUNK)).collect(),
-            chunks: (0..chunks).map(|_| Chunk::new(&sizes, true)).collect(),
+            chunks: (0..chunks).map(|_| Chunk::new(&sizes, plan.input.len(), true)).collect(),
         };
         engine.transpose();
         engine
@@ -93,10 +119,12 @@ impl<T: Real> Engine<T> {
 
     /// The parameters of the network to be evaluated and kept: the averages, if there are any.
     pub fn network_parameters(&self) -> Vec<Parameters<T>> {
-        match self.average() {
-            Some(average) => average.into_iter().cloned().collect(),
-            None => self.parameters.clone(),
-        }
+        let Some(average) = self.average() else { return self.parameters.clone() };
+        let stages = average.into_iter().zip(&self.parameters);
+        // What follows batches is an average already.
+        stages
+            .map(|(average, now)| Parameters { running: now.running.clone(), ..average.clone() })
+            .collect()
     }
 
     /// Restores the average.
@@ -110,9 +138,12 @@ impl<T: Real> Engine<T> {
     pub fn learn(&mut self, lesson: &Lesson<'_>, indices: &[u32], step: &Step) -> BatchResult {
         let weight = T::from_f64(1.0 / indices.len() as f64);
         let mut result = BatchResult::default();
-        let rounds = indices.chunks(MAX_CHUNKS * CHUNK);
+        let rounds = indices.chunks(self.chunks.len() * CHUNK);
         for (round, indices) in rounds.enumerate() {
-            let used = self.run_chunks(lesson, indices, weight);
+            let used = indices.len().div_ceil(CHUNK);
+            self.forward(lesson, indices);
+            self.turn(lesson, used, weight);
+            self.backward(used);
             for chunk in &self.chunks[..used] {
                 result.loss += chunk.loss;
                 result.correct += chunk.correct;
@@ -124,22 +155,94 @@ impl<T: Real> Engine<T> {
         result
     }
 
-    /// Forward and back for one round; returns the chunks used.
-    fn run_chunks(&mut self, lesson: &Lesson<'_>, indices: &[u32], weight: T) -> usize {
-        let model = Model { layers: &self.layers, parameters: &self.parameters };
-        let (model, transposed) = (&model, &self.transposed);
-        self.chunks.par_iter_mut().zip(indices.par_chunks(CHUNK)).for_each(|(chunk, indices)| {
-            chunk.learn(model, transposed, (lesson, indices), weight);
+    /// All segments but the last, forward, with the sums for the next.
+    fn forward(&mut self, lesson: &Lesson<'_>, indices: &[u32]) {
+        let used = indices.len().div_ceil(CHUNK);
+        self.each_chunk(used, |number, chunk, _| {
+            let first = number * CHUNK;
+            chunk.read(lesson, &indices[first..(first + CHUNK).min(indices.len())]);
         });
-        indices.len().div_ceil(CHUNK)
+        for segment in 1..self.wiring.segments.len() {
+            let (stages, next) = self.between(segment);
+            self.each_chunk(used, |_, chunk, model| {
+                chunk.forward(model, stages.clone());
+                chunk.sum_forward(model, next);
+            });
+            let (pictures, sums) = self.add_batch_sums(used, next);
+            let layer = self.layers[next].over_batch().expect("segments begin with such a layer");
+            let running = &mut self.parameters[next].running;
+            layer.finish_forward(pictures, &sums, &mut self.batch[next], running);
+        }
+    }
+
+    /// The last segment, forward and back.
+    fn turn(&mut self, lesson: &Lesson<'_>, used: usize, weight: T) {
+        let last = self.wiring.segments.len() - 1;
+        let stages = self.wiring.segments[last].clone();
+        self.each_chunk(used, |_, chunk, model| {
+            chunk.forward(model, stages.clone());
+            chunk.start_gradient(lesson.criterion, weight);
+            run_back(chunk, model, last);
+        });
+    }
+
+    /// All other segments, back.
+    fn backward(&mut self, used: usize) {
+        for segment in (1..self.wiring.segments.len()).rev() {
+            let (_, waiting) = self.between(segment);
+            let (pictures, sums) = self.add_batch_sums(used, waiting);
+            let layer =
+                self.layers[waiting].over_batch().expect("segments begin with such a layer");
+            layer.finish_backward(pictures, &sums, &mut self.batch[waiting]);
+            self.each_chunk(used, |_, chunk, model| {
+                chunk.backward(model, waiting..waiting + 1);
+                run_back(chunk, model, segment - 1);
+            });
+        }
+    }
+
+    /// The stages before a segment, and the one it begins with.
+    fn between(&self, segment: usize) -> (std::ops::Range<usize>, usize) {
+        (self.wiring.segments[segment - 1].clone(), self.wiring.segments[segment].start)
+    }
+
+    /// Runs `work` on the first chunks, side by side.
+    fn each_chunk(
+        &mut self,
+        used: usize,
+        work: impl Fn(usize, &mut Chunk<T>, &Model<'_, T>) + Sync,
+    ) {
+        let model = Model {
+            layers: &self.layers,
+            wiring: &self.wiring,
+            parameters: &self.parameters,
+            batch: &self.batch,
+            transposed: &self.transposed,
+        };
+        let chunks = self.chunks[..used].par_iter_mut();
+        chunks.enumerate().for_each(|(number, chunk)| work(number, chunk, &model));
+    }
+
+    /// The number of pictures, and the sums over all chunks, in order.
+    fn add_batch_sums(&self, used: usize, stage: usize) -> (usize, Vec<f64>) {
+        let mut pictures = 0;
+        let mut sums = vec![0.0; self.chunks[0].batch_sums(stage).len()];
+        for chunk in &self.chunks[..used] {
+            pictures += chunk.pictures;
+            for (sum, part) in sums.iter_mut().zip(chunk.batch_sums(stage)) {
+                *sum += part;
+            }
+        }
+        (pictures, sums)
     }
 
     /// Adds this round's gradients up.
     fn add_up(&mut self, used: usize, first: bool) {
-        let chunks = &self.chunks[..used];
+        let (chunks, wiring) = (&self.chunks[..used], &self.wiring);
         let stages = self.memories.par_iter_mut().zip(&self.layers);
         stages.enumerate().for_each(|(stage, (memory, layer))| {
-            memory.add_up(&update::Round { stage, sizes: layer.sizes(), chunks, first });
+            let sizes = layer.sizes();
+            memory.add_up(&update::Round { stage, sizes, wiring, chunks, first });
         });
     }
 
@@ -149,8 +252,10 @@ impl<T: Real> Engine<T> {
             let squares: Vec<f64> = self.memories.par_iter().map(Memory::squared_norm).collect();
             step = step.clipped(squares.iter().sum::<f64>().sqrt());
         }
-        let stages = self.parameters.par_iter_mut().zip(&mut self.memories);
-        stages.for_each(|(parameters, memory)| memory.step(&step, parameters));
+        let stages = self.parameters.par_iter_mut().zip(&mut self.memories).zip(&self.layers);
+        stages.for_each(|((parameters, memory), layer)| {
+            memory.step(&step, layer.sizes().decays, parameters);
+        });
     }
 
     fn transpose(&mut self) {
@@ -158,5 +263,16 @@ impl<T: Real> Engine<T> {
         stages.skip(1).for_each(|((layer, parameters), transposed)| {
             layer.transpose(&parameters.weights, transposed);
         });
+    }
+}
+
+/// Runs a segment back, up to the sums that the stage it begins with waits for.
+fn run_back<T: Real>(chunk: &mut Chunk<T>, model: &Model<'_, T>, segment: usize) {
+    let stages = model.wiring.segments[segment].clone();
+    if segment == 0 {
+        chunk.backward(model, stages);
+    } else {
+        chunk.backward(model, stages.start + 1..stages.end);
+        chunk.sum_backward(model, stages.start);
     }
 }

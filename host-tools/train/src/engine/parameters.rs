@@ -8,15 +8,20 @@ use thumbnet_data::Random;
 /// Weights and bias of one stage, or numbers that belong to them one by one; both empty for a pool.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Parameters<T> {
-    /// `[kh, kw, ic, oc]` of a convolution, `[inputs, units]` of a dense layer.
+    /// `[kh, kw, ic, oc]` of a convolution, `[inputs, units]` of a dense layer, `[c]` of a normalization (its scale).
     pub weights: Vec<T>,
-    /// `[oc]`.
+    /// `[oc]`; empty if a normalization follows.
     pub bias: Vec<T>,
+    /// Mean and variance `[2, c]` of a normalization's inputs, averaged over batches: never learned, so empty in
+    /// gradients and moments.
+    pub running: Vec<T>,
 }
 
 impl<T: Real> Parameters<T> {
+    /// Room for what belongs to learned numbers one by one.
     pub fn zeros(sizes: &Sizes) -> Self {
-        Self { weights: vec![T::ZERO; sizes.weights], bias: vec![T::ZERO; sizes.bias] }
+        let zeros = |len| vec![T::ZERO; len];
+        Self { weights: zeros(sizes.weights), bias: zeros(sizes.bias), running: Vec::new() }
     }
 
     pub fn fill_with_zeros(&mut self) {
@@ -28,21 +33,27 @@ impl<T: Real> Parameters<T> {
 /// The stream of [`Random`] that weights come from; an epoch's order comes from the stream of its number.
 const WEIGHTS_STREAM: u64 = 0;
 
-/// Glorot's uniform start: weights within `± sqrt(6 / (inputs + outputs))` of a tap's sums, biases 0.
-pub(crate) fn glorot_uniform<T: Real>(
-    plan: &Plan,
-    sizes: &[Sizes],
-    seed: u64,
-) -> Vec<Parameters<T>> {
+/// Glorot's uniform start: weights within `± sqrt(6 / (inputs + outputs))` of a tap's sums, biases 0. A normalization
+/// begins with scale 1, as if its inputs had mean 0 and variance 1.
+pub(crate) fn start<T: Real>(plan: &Plan, sizes: &[Sizes], seed: u64) -> Vec<Parameters<T>> {
     let mut random = Random::new(seed, WEIGHTS_STREAM);
     let mut parameters = Vec::with_capacity(sizes.len());
     for (stage, sizes) in plan.stages.iter().zip(sizes) {
         let mut start = Parameters::zeros(sizes);
         let (inputs, outputs) = match &stage.kind {
-            StageKind::Conv2d { window, filters, .. } => {
-                (window.taps() * stage.input.c, window.taps() * filters)
+            StageKind::Conv2d { window, filters, groups, .. } => {
+                (window.taps() * stage.input.c / groups, window.taps() * filters / groups)
             }
+            StageKind::DepthwiseConv2d { window, .. } => (window.taps(), window.taps()),
             StageKind::Dense { units, .. } => (stage.input.len(), *units),
+            StageKind::BatchNorm { .. } => {
+                start.weights.fill(T::from_f64(1.0));
+                let channels = stage.input.c;
+                start.running = vec![T::ZERO; 2 * channels];
+                start.running[channels..].fill(T::from_f64(1.0));
+                parameters.push(start);
+                continue;
+            }
             _ => (0, 0),
         };
         let limit = (6.0 / (inputs + outputs).max(1) as f64).sqrt();

@@ -7,6 +7,7 @@ use super::layers::dense;
 use super::optimizer::{Block, Step};
 use super::parameters::Parameters;
 use super::real::Real;
+use super::wiring::Wiring;
 use rayon::prelude::*;
 
 /// Weights in a block: enough to be worth a task, few enough to stay in the nearest cache.
@@ -29,6 +30,7 @@ pub(crate) struct Memory<T> {
 pub(crate) struct Round<'a, T> {
     pub stage: usize,
     pub sizes: Sizes,
+    pub wiring: &'a Wiring,
     pub chunks: &'a [Chunk<T>],
     /// Whether this is the batch's first round, which replaces the last batch's gradient.
     pub first: bool,
@@ -91,8 +93,9 @@ impl<T: Real> Memory<T> {
         values.map(|value| value.to_f64() * value.to_f64()).sum()
     }
 
-    /// Takes a step along the gradient, and the average one towards where it leads.
-    pub fn step(&mut self, step: &Step, parameters: &mut Parameters<T>) {
+    /// Takes a step along the gradient, and the average one towards where it leads. `decays` says whether the weights
+    /// shrink where the recipe lets them.
+    pub fn step(&mut self, step: &Step, decays: bool, parameters: &mut Parameters<T>) {
         if step.average_share.is_some() && self.average.is_none() {
             self.average = Some(parameters.clone());
         }
@@ -108,7 +111,7 @@ impl<T: Real> Memory<T> {
             second: &mut second.weights,
             average: weights,
         };
-        weights.step(step, true);
+        weights.step(step, decays);
         let bias = Blocks {
             values: &mut parameters.bias,
             gradient: &gradient.bias,
@@ -123,7 +126,7 @@ impl<T: Real> Memory<T> {
         self.inputs.clear();
         self.output_gradients.clear();
         for chunk in round.chunks {
-            self.inputs.extend_from_slice(chunk.stage_input(round.stage));
+            self.inputs.extend_from_slice(chunk.stage_input(round.wiring, round.stage));
             self.output_gradients.extend_from_slice(chunk.stage_gradient(round.stage));
         }
     }
@@ -170,7 +173,7 @@ impl<T: Real> Blocks<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use crate::engine::{Criterion, Engine, Lesson, Parameters, Step, glorot_uniform, layers};
+    use crate::engine::{Criterion, Engine, Lesson, Noise, Parameters, Step, layers, start};
     use crate::plan::Plan;
     use crate::recipe::{Loss, Optimizer, Recipe, Training};
     use thumbnet_data::Pictures;
@@ -195,8 +198,9 @@ mod tests {
             criterion,
             class_weights: &[],
             changes: None,
+            noise: Noise::of_epoch(1, 1),
         };
-        let mut engine = Engine::new(&plan, glorot_uniform(&plan, &sizes, 3), 5);
+        let mut engine = Engine::new(&plan, start(&plan, &sizes, 3), 5);
         let mut path = vec![[engine.parameters.clone(), engine.network_parameters()]];
         for done in 0..count {
             engine.learn(&lesson, &[0, 1, 2, 3, 4], &Step::new(training, 1.0, done));

@@ -1,13 +1,16 @@
 //! A recipe with every shape worked out and checked, its layers grouped as the engine runs them.
 
+mod paths;
 mod planner;
+mod windows;
 
 use crate::error::TrainError;
 use crate::recipe::Recipe;
-use planner::{Planner, describe, elements};
+use planner::{Planner, describe};
 use thumbnet_graph::{Shape, Window};
+use windows::elements;
 
-/// What the engine runs, in order.
+/// What the engine runs, in order. Value 0 is the input, value `n + 1` what stage `n` makes; the last one is the logits.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Plan {
     pub input: Shape,
@@ -19,6 +22,9 @@ pub(crate) struct Plan {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Stage {
     pub kind: StageKind,
+    /// The values it starts from; one, but for those that join paths.
+    pub inputs: Vec<usize>,
+    /// Of the first of them.
     pub input: Shape,
     /// After everything in the stage.
     pub output: Shape,
@@ -30,8 +36,22 @@ pub(crate) enum StageKind {
         name: String,
         window: Window,
         filters: usize,
+        groups: usize,
+        /// Whether it has a bias: one that is normalized next does not.
+        biased: bool,
         relu: bool,
         pool: Option<Pool>,
+    },
+    DepthwiseConv2d {
+        name: String,
+        window: Window,
+        biased: bool,
+        relu: bool,
+    },
+    /// Follows a convolution without bias, and is one with it on the device.
+    BatchNorm {
+        name: String,
+        relu: bool,
     },
     /// `input` is the whole map, in the order `[h, w, c]`.
     Dense {
@@ -44,6 +64,20 @@ pub(crate) enum StageKind {
     Relu {
         name: String,
     },
+    Dropout {
+        rate: f64,
+    },
+    /// The sum of two maps.
+    Add {
+        name: String,
+        relu: bool,
+    },
+    /// Maps of the same rows and columns, channels beside channels.
+    Concat {
+        name: String,
+        /// Of each of them.
+        channels: Vec<usize>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -52,7 +86,42 @@ pub(crate) struct Pool {
     pub window: Window,
 }
 
+/// Most pictures of a batch that is normalized as a whole, all of which are in memory at once.
+const MAX_NORMALIZED_BATCH: usize = 1024;
+
 impl Plan {
+    /// Checks that the device can run it.
+    ///
+    /// # Errors
+    /// [`TrainError::Field`] if there is a layer that cannot be written.
+    pub fn check_exportable(&self) -> Result<(), TrainError> {
+        if self.stages.iter().any(|stage| matches!(stage.kind, StageKind::Concat { .. })) {
+            let problem = "concat cannot be written for the device yet: use residual".to_owned();
+            return Err(TrainError::Field { field: "layers", problem });
+        }
+        Ok(())
+    }
+
+    /// Checks that a batch of this size can be learned from.
+    ///
+    /// # Errors
+    /// [`TrainError::Field`] if it is normalized as a whole and too large for that.
+    pub fn check_batch(&self, pictures: usize) -> Result<(), TrainError> {
+        if !self.has_batch_norm() || pictures <= MAX_NORMALIZED_BATCH {
+            return Ok(());
+        }
+        let problem = format!(
+            "{pictures} pictures a step are too many for batch_norm, which holds all of them in memory: use at most \
+             {MAX_NORMALIZED_BATCH}, with adam or sgd"
+        );
+        Err(TrainError::Field { field: "training.batch", problem })
+    }
+
+    /// Whether something is computed from all pictures of a batch together.
+    pub fn has_batch_norm(&self) -> bool {
+        self.stages.iter().any(|stage| matches!(stage.kind, StageKind::BatchNorm { .. }))
+    }
+
     /// Works out every shape of `recipe` for `classes` classes.
     ///
     /// # Errors
@@ -67,7 +136,7 @@ impl Plan {
                 problem,
             })?;
         }
-        check_output(recipe, planner.map, classes)?;
+        check_output(recipe, &planner, classes)?;
         Ok(Self { input, stages: planner.stages, classes })
     }
 }
@@ -84,12 +153,13 @@ fn input_shape(recipe: &Recipe) -> Result<Shape, TrainError> {
     Err(TrainError::Field { field: "input.shape", problem })
 }
 
-fn check_output(recipe: &Recipe, output: Shape, classes: usize) -> Result<(), TrainError> {
+fn check_output(recipe: &Recipe, planner: &Planner, classes: usize) -> Result<(), TrainError> {
+    let output = planner.map;
     let Some(last) = recipe.layers.last() else {
         let problem = "there is none: the last one must be a dense layer".to_owned();
         return Err(TrainError::Field { field: "layers", problem });
     };
-    if output == Shape::new(1, 1, classes) {
+    if output == Shape::new(1, 1, classes) && !planner.stages.is_empty() {
         return Ok(());
     }
     let problem = format!(
@@ -160,8 +230,12 @@ mod tests {
 
     #[test]
     fn impossible_layers_say_why_and_what_to_do() {
-        let cases: [(&[&str], &str); 9] = [
+        let cases: [(&[&str], &str); 10] = [
             (&["conv2d: filters = 0; kernel = [1, 1]"], "layer 1 (conv2d): 0 filters"),
+            (
+                &["conv2d: filters = 4; kernel = [1, 1]; groups = 3"],
+                "3 groups do not divide 1 channels",
+            ),
             (&["conv2d: filters = 1; kernel = [0, 1]"], "a size or stride of 0"),
             (&["average_pool2d: stride = [0, 1]"], "a size or stride of 0"),
             (&["conv2d: filters = 999999999; kernel = [1, 1]"], "more than 16777216 outputs"),
@@ -184,6 +258,61 @@ mod tests {
         assert!(
             plan("layers = []").expect_err("empty").contains("the recipe's layers: there is none")
         );
+    }
+
+    #[test]
+    fn paths_that_cannot_meet_say_which_and_why() {
+        let conv = "{ type = 'conv2d', filters = 2, kernel = [3, 3] }";
+        let cases: [(String, &str); 7] = [
+            (
+                format!("residual: body = [{conv}]"),
+                "its body gives a 6x7x2 map and its shortcut a 8x9x1 map, which cannot be added",
+            ),
+            ("residual: body = []".to_owned(), "its body does nothing"),
+            ("concat: branches = [[]]".to_owned(), "1 branches: list two or more"),
+            (
+                "concat: branches = [[], []]".to_owned(),
+                "more than one of its branches does nothing",
+            ),
+            (format!("concat: branches = [[], [{conv}]]"), "other rows or columns"),
+            (
+                "concat: branches = [[], [{ type = 'relu' }, { type = 'dropout', rate = 1.0 }]]"
+                    .to_owned(),
+                "layer 1 (concat): in its branch 2, layer 2 (dropout): a rate of 1 is not between 0",
+            ),
+            (
+                "residual: body = [{ type = 'flatten' }]".to_owned(),
+                "its body ends in a flat list of features",
+            ),
+        ];
+        for (line, expected) in cases {
+            let problem = problem(&[&line]);
+            assert!(problem.contains(expected), "{problem}");
+        }
+        let deep = (0..9).fold("{ type = 'relu' }".to_owned(), |inner, _| {
+            format!("{{ type = 'residual', body = [{inner}] }}")
+        });
+        let problem = problem(&[&format!("residual: body = [{deep}]")]);
+        assert!(problem.contains("paths more than 8 deep"), "{problem}");
+    }
+
+    #[test]
+    fn what_another_path_reads_is_not_changed_by_a_relu() {
+        let conv = "conv2d: filters = 2; kernel = [3, 3]; padding = 'same'";
+        let lines = [conv, "residual: body = [{ type = 'relu' }]", "flatten:", "dense:"];
+        let plan = plan(&layers(&lines)).expect("it fits");
+        let StageKind::Conv2d { relu, .. } = &plan.stages[0].kind else { panic!("a conv2d") };
+        assert!(!relu);
+        assert_eq!(plan.stages[2].inputs, [2, 1]);
+    }
+
+    #[test]
+    fn a_batch_that_is_normalized_has_a_largest_size() {
+        let conv = "conv2d: filters = 2; kernel = [3, 3]; batch_norm = true";
+        let plan = plan(&layers(&[conv, "flatten:", "dense:"])).expect("it fits");
+        assert!(plan.check_batch(1024).is_ok());
+        let problem = plan.check_batch(60_000).expect_err("too many").to_string();
+        assert!(problem.contains("60000 pictures a step are too many for batch_norm"), "{problem}");
     }
 
     #[test]

@@ -54,6 +54,31 @@ pub enum Layer {
         /// Border of zeros.
         #[serde(default)]
         padding: Padding,
+        /// Parts that input channels and filters are cut into; each part of the filters sees its part of the channels.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        groups: usize,
+        /// Whether every channel is normalized over the batch before the activation; on the device this is part of the
+        /// weights.
+        #[serde(default, skip_serializing_if = "is_false")]
+        batch_norm: bool,
+        /// What follows.
+        #[serde(default)]
+        activation: Activation,
+    },
+    /// Convolution of each channel on its own.
+    #[serde(rename = "depthwise_conv2d")]
+    DepthwiseConv2d {
+        /// `[kh, kw]`.
+        kernel: [usize; 2],
+        /// `[rows, columns]`.
+        #[serde(default = "unit_stride")]
+        stride: [usize; 2],
+        /// Border of zeros.
+        #[serde(default)]
+        padding: Padding,
+        /// As for `conv2d`.
+        #[serde(default, skip_serializing_if = "is_false")]
+        batch_norm: bool,
         /// What follows.
         #[serde(default)]
         activation: Activation,
@@ -90,6 +115,27 @@ pub enum Layer {
         #[serde(default)]
         activation: Activation,
     },
+    /// Values forgotten at random while learning; nothing at all on the device.
+    Dropout {
+        /// Share of values forgotten, in [0, 1).
+        rate: f64,
+    },
+    /// The sum of what two paths make of the same map.
+    Residual {
+        /// The longer path.
+        body: Vec<Layer>,
+        /// The shorter path; the map as it is if absent.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        shortcut: Vec<Layer>,
+        /// What follows the sum.
+        #[serde(default)]
+        activation: Activation,
+    },
+    /// What several paths make of the same map, channels beside channels.
+    Concat {
+        /// The paths, two or more.
+        branches: Vec<Vec<Layer>>,
+    },
 }
 
 /// What follows a layer's sums.
@@ -124,10 +170,26 @@ impl Layer {
             Self::Relu => "relu",
             Self::Flatten => "flatten",
             Self::Dense { .. } => "dense",
+            Self::DepthwiseConv2d { .. } => "depthwise_conv2d",
+            Self::Dropout { .. } => "dropout",
+            Self::Residual { .. } => "residual",
+            Self::Concat { .. } => "concat",
         }
     }
 }
 
 fn unit_stride() -> [usize; 2] {
     [1, 1]
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_one(value: &usize) -> bool {
+    *value == 1
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }

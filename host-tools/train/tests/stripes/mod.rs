@@ -1,4 +1,5 @@
 //! A small network and pictures that it can learn, for tests of whole trainings.
+#![allow(dead_code, reason = "each file of tests uses its part of it")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

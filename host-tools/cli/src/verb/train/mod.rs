@@ -45,7 +45,7 @@ pub(crate) struct Train {
     /// A data set's name (see `data list`), a folder of IDX or CIFAR files or of class folders of pictures, or a CSV list.
     #[arg(long, value_name = "NAME|DIR", default_value = thumbnet_data::EMBEDDED)]
     data: String,
-    /// A built-in network (seed-cnn, lenet5) or a model.toml.
+    /// A built-in network (seed-cnn, lenet5, ds-cnn, mobilenet, mobilenet-0.5, resnet8) or a model.toml.
     #[arg(long, value_name = "NAME|FILE", default_value = "seed-cnn")]
     model: String,
     /// Passes over the training pictures [default: the recipe's, 10].

@@ -29,14 +29,14 @@ impl<T: Real> Layer<T> for AveragePool2d {
 
     fn forward(&self, pass: Forward<'_, T>) {
         let (input, output) = (self.geometry.input.len(), self.geometry.output.len());
-        let inputs = pass.input.chunks_exact(input);
+        let inputs = pass.inputs[0].chunks_exact(input);
         for (input, output) in inputs.zip(pass.output.chunks_exact_mut(output)) {
             self.average(input, output);
         }
     }
 
     fn backward(&self, pass: Backward<'_, T>) {
-        let Some(input_gradient) = pass.input_gradient else { return };
+        let Some(input_gradient) = pass.input_gradients[0].as_deref_mut() else { return };
         let (input, output) = (self.geometry.input.len(), self.geometry.output.len());
         let inputs = input_gradient.chunks_exact_mut(input);
         for (input, output) in inputs.zip(pass.output_gradient.chunks_exact(output)) {

@@ -20,13 +20,14 @@ impl<T: Real> Layer<T> for Dense {
             bias: self.units,
             transposed: self.inputs * self.units,
             gradient_by_batch: true,
+            decays: true,
             ..Sizes::default()
         }
     }
 
     fn forward(&self, pass: Forward<'_, T>) {
         let product = pictures_by_matrix(pass.pictures, self.inputs, self.units);
-        product.run(pass.input, pass.weights, pass.output);
+        product.run(pass.inputs[0], pass.weights, pass.output);
         elementwise::add_bias(pass.output, pass.bias, self.relu);
     }
 
@@ -35,7 +36,7 @@ impl<T: Real> Layer<T> for Dense {
             elementwise::mask_by_relu(pass.output_gradient, pass.output);
         }
         elementwise::add_positions(pass.bias_gradient, pass.output_gradient);
-        if let Some(input_gradient) = pass.input_gradient {
+        if let Some(input_gradient) = pass.input_gradients[0].as_deref_mut() {
             let product = pictures_by_matrix(pass.pictures, self.units, self.inputs);
             product.run(pass.output_gradient, pass.transposed, input_gradient);
         }

@@ -24,7 +24,7 @@ impl<T: Real> Layer<T> for MaxPool2d {
 
     fn forward(&self, pass: Forward<'_, T>) {
         let (input, output) = (self.geometry.input.len(), self.geometry.output.len());
-        let inputs = pass.input.chunks_exact(input);
+        let inputs = pass.inputs[0].chunks_exact(input);
         let outputs = pass.output.chunks_exact_mut(output);
         let choices = pass.choices.chunks_exact_mut(output);
         for ((input, output), choices) in inputs.zip(outputs).zip(choices) {
@@ -33,7 +33,7 @@ impl<T: Real> Layer<T> for MaxPool2d {
     }
 
     fn backward(&self, pass: Backward<'_, T>) {
-        let Some(input_gradient) = pass.input_gradient else { return };
+        let Some(input_gradient) = pass.input_gradients[0].as_deref_mut() else { return };
         let (input, output) = (self.geometry.input.len(), self.geometry.output.len());
         let inputs = input_gradient.chunks_exact_mut(input);
         let outputs = pass.output_gradient.chunks_exact(output);

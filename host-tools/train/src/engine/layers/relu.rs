@@ -14,12 +14,12 @@ impl<T: Real> Layer<T> for Relu {
     }
 
     fn forward(&self, pass: Forward<'_, T>) {
-        elementwise::relu(pass.input, pass.output);
+        elementwise::relu(pass.inputs[0], pass.output);
     }
 
     fn backward(&self, pass: Backward<'_, T>) {
         elementwise::mask_by_relu(pass.output_gradient, pass.output);
-        if let Some(input_gradient) = pass.input_gradient {
+        if let Some(input_gradient) = pass.input_gradients[0].as_deref_mut() {
             input_gradient.copy_from_slice(pass.output_gradient);
         }
     }
