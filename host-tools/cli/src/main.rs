@@ -7,6 +7,7 @@ mod evaluation;
 mod form;
 mod inference;
 mod input_shape;
+mod loading;
 mod model_file;
 mod noise;
 mod outcome;

@@ -2,7 +2,7 @@
 
 use crate::{
     DataError, Dataset, InputSpec, LoadOptions, Loaded,
-    decoding::{Decoding, Labelled, select},
+    decoding::{Labelled, decode},
     listing::{ClassFolder, Listing, folder_name},
     split,
 };
@@ -19,26 +19,28 @@ pub(crate) fn load(
 ) -> Result<Loaded, DataError> {
     let mut notes = Vec::new();
     let layout = Layout::read(folder, &mut notes)?;
-    let count = layout.count();
-    let mut decoding = Decoding::new(input, options, count);
-    let (classes, [(train, train_files), (test, test_files)]) = match layout {
-        Layout::Parted { classes, parts } => {
-            let [train, test] = parts;
-            (classes, [decoding.read(train)?, decoding.read(test)?])
+    let (classes, decoded, parts) = match layout {
+        Layout::Parted { classes, parts: [train, test] } => {
+            let count = train.len();
+            let decoded = decode(folder, [train, test].concat(), input, options)?;
+            let parts = decoded.parts_at(count);
+            (classes, decoded, parts)
         }
         Layout::Whole(listing) => {
             let classes = listing.class_names();
-            let (pictures, files) = decoding.read(files(listing))?;
-            notes.extend(decoding.check()?);
-            let parts = split::split(&pictures, &files, &classes, options.seed)?;
+            let decoded = decode(folder, files(listing), input, options)?;
+            let parts = split::split(&decoded.pictures, &decoded.files, &classes, options.seed)?;
             notes.push(split::note(folder, &parts));
-            (classes, parts.map(|part| select(&pictures, &files, &part)))
+            let parts = decoded.parts(parts);
+            (classes, decoded, parts)
         }
     };
-    notes.extend(decoding.check()?);
+    notes.extend(decoded.notes);
+    let [(train, train_files), (test, test_files)] = parts;
     split::check_all_present(folder, &classes, [&train, &test])?;
     let dataset = Dataset { name: folder_name(folder), classes, train, test };
-    Ok(Loaded { dataset, files: [train_files, test_files], notes })
+    let unreadable = decoded.unreadable;
+    Ok(Loaded { dataset, files: [train_files, test_files], unreadable, notes })
 }
 
 /// What a user can mean by a folder of class folders. Files are sorted by class and name.
@@ -80,13 +82,6 @@ impl Layout {
         check_classes(folder, &test_listing, "test")?;
         let classes = train_listing.class_names();
         Ok(Self::Parted { classes, parts: [files(train_listing), files(test_listing)] })
-    }
-
-    fn count(&self) -> usize {
-        match self {
-            Self::Parted { parts: [train, test], .. } => train.len() + test.len(),
-            Self::Whole(listing) => listing.classes.iter().map(|class| class.pictures.len()).sum(),
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Picture files: decoded within limits, whatever their format, size and colour.
 
-use crate::{DataError, InputSpec};
+use crate::{DataError, InputSpec, max_bad::Unreadable};
 use firmware::preprocess::MAX_SIDE;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, metadata::Orientation};
 use std::{
@@ -48,10 +48,9 @@ impl RawPicture {
     }
 
     fn named(path: &Path, decoded: Result<DynamicImage, String>) -> Result<Self, DataError> {
-        let decoded = decoded.map_err(|reason| DataError::Unreadable {
-            path: path.to_owned(),
-            reason: reason.replace(['\n', '\r'], " "),
-            others: 0,
+        let decoded = decoded.map_err(|reason| {
+            let (path, reason) = (path.to_owned(), reason.replace(['\n', '\r'], " "));
+            DataError::Unreadable(Unreadable { path, reason })
         });
         decoded.map(Self::from_image)
     }

@@ -1,5 +1,6 @@
 //! What can be wrong with a user's data, and what to do about it.
 
+use crate::max_bad::Unreadable;
 use std::path::{Path, PathBuf};
 
 /// Why a data set cannot be loaded or fetched. Every message is one line that names the file and the remedy.
@@ -206,17 +207,15 @@ pub enum DataError {
         class: String,
     },
     /// A file that is a picture by its name only.
-    #[error(
-        "{path}: cannot be read as a picture ({reason}){more}: replace or remove it",
-        path = .path.display(), more = more(*.others)
-    )]
-    Unreadable {
-        /// The first such file.
-        path: PathBuf,
-        /// What the decoder says.
-        reason: String,
-        /// How many more there are.
-        others: usize,
+    #[error("{0}: replace or remove it")]
+    Unreadable(Unreadable),
+    /// More such files than may be left out.
+    #[error("{listed}: replace or remove what is named, or leave it out with --max-bad {count}")]
+    TooManyUnreadable {
+        /// The first few of them with their reasons, and how many more there are.
+        listed: String,
+        /// All of them.
+        count: usize,
     },
     /// Nothing to tell apart.
     #[error("{path}: only one class (`{class}`): a classifier needs at least two", path = .path.display())]
@@ -259,8 +258,4 @@ impl DataError {
 
 fn in_line(line: u64) -> String {
     if line == 0 { String::new() } else { format!(", line {line}") }
-}
-
-fn more(others: usize) -> String {
-    if others == 0 { String::new() } else { format!(", and {others} more cannot") }
 }

@@ -6,6 +6,7 @@ use crate::{
     pictures::{Pictures, Pixels},
 };
 use std::{
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -31,19 +32,26 @@ pub(crate) struct Gathering {
     /// All pictures so far, while they may.
     held: Option<Vec<u8>>,
     writer: Option<PictureWriter>,
+    /// Why the writer was given up.
+    failure: Option<io::Error>,
 }
 
 impl Gathering {
-    pub(crate) fn new(shape: Shape, options: &LoadOptions) -> Self {
+    /// If `writer` is there, every picture is written to it too: the cache of the next run.
+    pub(crate) fn new(shape: Shape, options: &LoadOptions, writer: Option<PictureWriter>) -> Self {
         let (limit, folder) = (options.memory_bytes, options.scratch_folder());
-        Self { shape, labels: Vec::new(), limit, folder, held: Some(Vec::new()), writer: None }
+        let (held, failure) = (Some(Vec::new()), None);
+        Self { shape, labels: Vec::new(), limit, folder, held, writer, failure }
     }
 
     /// Adds a picture of the shape.
     pub(crate) fn push(&mut self, picture: &[u8], label: usize) -> Result<(), DataError> {
         self.labels.push(label);
-        if let Some(writer) = &mut self.writer {
-            writer.write(picture).map_err(DataError::io(&self.folder, "write"))?;
+        if let Some(writer) = &mut self.writer
+            && let Err(error) = writer.write(picture)
+        {
+            self.writer = None;
+            self.forgive(error)?;
         }
         if let Some(held) = &mut self.held {
             held.extend_from_slice(picture);
@@ -54,31 +62,48 @@ impl Gathering {
         Ok(())
     }
 
-    /// Moves what is in memory to a file.
+    /// A cache that cannot be written is no reason to stop while memory holds all pictures.
+    fn forgive(&mut self, error: io::Error) -> Result<(), DataError> {
+        if self.held.is_none() {
+            return Err(DataError::io(&self.folder, "write prepared pictures")(error));
+        }
+        self.failure = Some(error);
+        Ok(())
+    }
+
+    /// Leaves to the file what is in memory.
     fn let_go(&mut self) -> Result<(), DataError> {
         let held = self.held.take().unwrap_or_default();
         if self.writer.is_none() {
             let written = spill(&self.folder, &held, self.shape.len());
-            self.writer = Some(written.map_err(DataError::io(&self.folder, "write"))?);
+            let error = DataError::io(&self.folder, "write prepared pictures");
+            self.writer = Some(written.map_err(error)?);
         }
         Ok(())
     }
 
-    pub(crate) fn finish(self) -> Result<Pictures, DataError> {
-        let Self { shape, labels, folder, held, writer, .. } = self;
-        let pixels = match (held, writer) {
-            (None, Some(writer)) => {
-                let file = writer.finish().map_err(DataError::io(&folder, "write"))?;
-                let records = (0..labels.len() as u32).collect();
+    /// All pictures, and whether the writer has them all, with `end` behind them.
+    pub(crate) fn finish(mut self, end: &[u8]) -> Result<(Pictures, io::Result<()>), DataError> {
+        let file = match self.writer.take().map(|writer| writer.finish(end)).transpose() {
+            Ok(file) => file,
+            Err(error) => {
+                self.forgive(error)?;
+                None
+            }
+        };
+        let pixels = match (self.held, file) {
+            (None, Some(file)) => {
+                let records = (0..self.labels.len() as u32).collect();
                 Pixels::File { file: Arc::new(file), records }
             }
             (held, _) => Pixels::Memory(held.unwrap_or_default()),
         };
-        Ok(Pictures::of(shape, pixels, labels))
+        let written = self.failure.map_or(Ok(()), Err);
+        Ok((Pictures::of(self.shape, pixels, self.labels), written))
     }
 }
 
-fn spill(folder: &Path, pictures: &[u8], picture_bytes: usize) -> std::io::Result<PictureWriter> {
+fn spill(folder: &Path, pictures: &[u8], picture_bytes: usize) -> io::Result<PictureWriter> {
     let mut writer = PictureWriter::unnamed(folder, picture_bytes)?;
     pictures.chunks_exact(picture_bytes).try_for_each(|picture| writer.write(picture))?;
     Ok(writer)
@@ -92,9 +117,9 @@ mod tests {
 
     fn gathered(memory_bytes: u64) -> Pictures {
         let options = LoadOptions { memory_bytes, ..LoadOptions::default() };
-        let mut gathering = Gathering::new(Shape::new(2, 2, 1), &options);
+        let mut gathering = Gathering::new(Shape::new(2, 2, 1), &options, None);
         (0..9).for_each(|index| gathering.push(&[index; 4], usize::from(index % 2)).unwrap());
-        gathering.finish().unwrap()
+        gathering.finish(&[]).unwrap().0
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl InputSpec {
         if as_they_are && bytes <= options.memory_bytes {
             return Ok(pictures);
         }
-        let mut gathering = Gathering::new(self.shape, options);
+        let mut gathering = Gathering::new(self.shape, options, None);
         let count = block(self.shape);
         let mut prepared = vec![0; count.min(pictures.len()) * self.shape.len()];
         for (block, labels) in pictures.blocks(count).zip(pictures.labels.chunks(count)) {
@@ -97,7 +97,7 @@ impl InputSpec {
                 gathering.push(bytes, label)?;
             }
         }
-        gathering.finish()
+        Ok(gathering.finish(&[])?.0)
     }
 }
 

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod augment;
+mod cache;
 mod cifar_folder;
 mod class_folders;
 mod dataset;
@@ -21,6 +22,7 @@ mod input;
 pub mod lint;
 mod list_file;
 mod listing;
+mod max_bad;
 mod picture_file;
 mod pictures;
 mod random;
@@ -29,13 +31,15 @@ pub mod sheet;
 mod source;
 mod split;
 
+pub use cache::cache_folder;
 pub use dataset::Dataset;
 pub use decode::{PICTURE_EXTENSIONS, RawPicture};
 pub use digest::Digest;
 pub use embedded::EMBEDDED;
 pub use error::DataError;
 pub use input::{InputSpec, to_codes};
+pub use max_bad::{MaxBad, Unreadable};
 pub use pictures::Pictures;
 pub use random::Random;
-pub use source::{LoadOptions, Loaded, load, load_with, places};
+pub use source::{LoadOptions, Loaded, load, load_files, load_with, places};
 pub use thumbnet_graph::Fit;

@@ -2,7 +2,7 @@
 
 use crate::{
     DataError, Dataset, InputSpec, LoadOptions, Loaded,
-    decoding::{Decoding, Labelled, select},
+    decoding::{Labelled, decode},
     split,
 };
 use std::{
@@ -47,23 +47,27 @@ pub(crate) fn load(
         let label = |row: &Row| classes.binary_search(&row.label).expect("it is among them");
         rows.map(|row| (row.file.clone(), label(row))).collect()
     };
-    let mut decoding = Decoding::new(input, options, rows.len());
     let mut notes = Vec::new();
-    let [(train, train_files), (test, test_files)] =
-        if rows.iter().any(|row| row.part == Part::Unsaid) {
-            let (pictures, files) = decoding.read(part(Part::Unsaid))?;
-            notes.extend(decoding.check()?);
-            let parts = split::split(&pictures, &files, &classes, options.seed)?;
-            notes.push(split::note(path, &parts));
-            parts.map(|part| select(&pictures, &files, &part))
-        } else {
-            [decoding.read(part(Part::Train))?, decoding.read(part(Part::Test))?]
-        };
-    notes.extend(decoding.check()?);
+    let (decoded, parts) = if rows.iter().any(|row| row.part == Part::Unsaid) {
+        let decoded = decode(path, part(Part::Unsaid), input, options)?;
+        let parts = split::split(&decoded.pictures, &decoded.files, &classes, options.seed)?;
+        notes.push(split::note(path, &parts));
+        let parts = decoded.parts(parts);
+        (decoded, parts)
+    } else {
+        let train = part(Part::Train);
+        let count = train.len();
+        let decoded = decode(path, [train, part(Part::Test)].concat(), input, options)?;
+        let parts = decoded.parts_at(count);
+        (decoded, parts)
+    };
+    notes.extend(decoded.notes);
+    let [(train, train_files), (test, test_files)] = parts;
     split::check_all_present(path, &classes, [&train, &test])?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let dataset = Dataset { name, classes, train, test };
-    Ok(Loaded { dataset, files: [train_files, test_files], notes })
+    let unreadable = decoded.unreadable;
+    Ok(Loaded { dataset, files: [train_files, test_files], unreadable, notes })
 }
 
 /// The rows, of which either all or none say their part.

@@ -6,13 +6,18 @@
 //!
 //! A file that another program damages or cuts off is noticed with the first picture that is no longer what it was.
 
-use crate::DataError;
+use crate::{
+    DataError,
+    pictures::{Pictures, Pixels},
+};
+use rayon::prelude::*;
 use std::{
     fs::File,
     io::{self, BufWriter, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
+use thumbnet_kernels::geometry::Shape;
 
 /// Bytes of a checksum.
 const CHECKSUM: usize = 4;
@@ -66,6 +71,26 @@ impl PictureFile {
         Ok(bytes)
     }
 
+    /// All records as pictures, once each was found to be what was written; in memory if they fit.
+    pub(crate) fn verified(
+        self,
+        shape: Shape,
+        labels: Vec<usize>,
+        memory_bytes: u64,
+    ) -> io::Result<Pictures> {
+        let records: Vec<u32> = (0..labels.len() as u32).collect();
+        if (labels.len() * self.picture_bytes) as u64 > memory_bytes {
+            records.par_iter().try_for_each(|&record| self.try_read(record).map(drop))?;
+            let pixels = Pixels::File { file: Arc::new(self), records };
+            return Ok(Pictures::of(shape, pixels, labels));
+        }
+        let mut pixels = Vec::with_capacity(labels.len() * self.picture_bytes);
+        for record in records {
+            pixels.extend(self.try_read(record)?);
+        }
+        Ok(Pictures::new(shape, pixels, labels))
+    }
+
     /// Whether every picture could be read so far.
     pub(crate) fn check(&self) -> Result<(), DataError> {
         match self.failure.get() {
@@ -104,8 +129,9 @@ impl PictureWriter {
         self.file.write_all(&crc32fast::hash(picture).to_le_bytes())
     }
 
-    /// The file, to be read.
-    pub(crate) fn finish(self) -> io::Result<PictureFile> {
+    /// The file, to be read; `end` is written behind the records.
+    pub(crate) fn finish(mut self, end: &[u8]) -> io::Result<PictureFile> {
+        self.file.write_all(end)?;
         let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
         Ok(PictureFile::new(file, &self.path, self.start, self.picture_bytes))
     }
@@ -123,7 +149,7 @@ mod tests {
         file.write_all(b"head").unwrap();
         let mut writer = PictureWriter::new(file.as_file().try_clone().unwrap(), file.path(), 4, 3);
         (0..5).for_each(|index| writer.write(&[index; 3]).unwrap());
-        let pictures = writer.finish().unwrap();
+        let pictures = writer.finish(b"end of the file").unwrap();
         for index in [4, 0, 3, 3, 1] {
             assert_eq!(pictures.read(index), [index as u8; 3]);
         }
@@ -133,6 +159,6 @@ mod tests {
         assert_eq!(pictures.read(2), [0; 3]);
         let message = pictures.check().unwrap_err().to_string();
         assert!(message.contains("it was changed meanwhile"), "{message}");
-        assert!(pictures.try_read(5).is_err(), "beyond the end");
+        assert!(pictures.try_read(5).is_err() && pictures.try_read(50).is_err(), "beyond the end");
     }
 }

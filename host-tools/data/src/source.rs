@@ -1,8 +1,9 @@
 //! From what a user types to a data set.
 
 use crate::{
-    DataError, Dataset, EMBEDDED, InputSpec, cifar_folder, class_folders, embedded, idx_folder,
-    list_file, listing::sorted_names, registry,
+    DataError, Dataset, EMBEDDED, InputSpec, MaxBad, Pictures, Unreadable, cifar_folder,
+    class_folders, decoding::decode, embedded, idx_folder, list_file, listing::sorted_names,
+    registry,
 };
 use std::{
     env,
@@ -19,9 +20,14 @@ pub struct LoadOptions<'a> {
     /// Chooses the test pictures of a folder that has no `test` part.
     pub seed: u64,
     /// Pictures of a folder that may be unreadable; more of them are an error.
-    pub max_bad: usize,
-    /// Bytes of prepared pictures of each part that may be in memory; where they are more, they are read from a file.
+    pub max_bad: MaxBad,
+    /// Bytes of prepared pictures that may be in memory; where they are more, they are read from a file.
     pub memory_bytes: u64,
+    /// The folder in which the prepared pictures of folders and lists are kept for the next run, see [`cache_folder`]; it
+    /// is made. `None` to decode every time.
+    ///
+    /// [`cache_folder`]: crate::cache_folder
+    pub cache: Option<&'a Path>,
     /// Called, from several threads, with the number of pictures decoded and of all.
     pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
     /// Called, from several threads, with each picture file that was decoded and its shape, before it is prepared.
@@ -33,14 +39,21 @@ const MEMORY_BYTES: u64 = 256 << 20;
 
 impl Default for LoadOptions<'_> {
     fn default() -> Self {
-        Self { seed: 0, max_bad: 0, memory_bytes: MEMORY_BYTES, progress: None, seen: None }
+        Self {
+            seed: 0,
+            max_bad: MaxBad::default(),
+            memory_bytes: MEMORY_BYTES,
+            cache: None,
+            progress: None,
+            seen: None,
+        }
     }
 }
 
 impl LoadOptions<'_> {
     /// Where files of pictures are made.
     pub(crate) fn scratch_folder(&self) -> PathBuf {
-        env::temp_dir()
+        self.cache.map_or_else(env::temp_dir, Path::to_owned)
     }
 }
 
@@ -51,6 +64,8 @@ pub struct Loaded {
     pub dataset: Dataset,
     /// The files of the training and of the test pictures, in their order; empty where one file holds many.
     pub files: [Vec<PathBuf>; 2],
+    /// Pictures that cannot be read and were left out; they are among the notes, too.
+    pub unreadable: Vec<Unreadable>,
     /// One line each: files that are not pictures, pictures that cannot be read. To be shown to the user.
     pub notes: Vec<String>,
 }
@@ -58,7 +73,8 @@ pub struct Loaded {
 impl Loaded {
     /// A set of which nothing was left out, from files of many pictures.
     fn whole(dataset: Dataset) -> Self {
-        Self { dataset, files: [Vec::new(), Vec::new()], notes: Vec::new() }
+        let files = [Vec::new(), Vec::new()];
+        Self { dataset, files, unreadable: Vec::new(), notes: Vec::new() }
     }
 }
 
@@ -75,10 +91,11 @@ impl Loaded {
 ///   class is set apart for the test.
 ///
 /// # Errors
-/// [`DataError`] names what is wrong and the remedy. What was left out without being an error is lost: use
-/// [`load_with`] to show it.
+/// [`DataError`] names what is wrong and the remedy, a single unreadable picture too. Other notes are lost: use
+/// [`load_with`] to show them.
 pub fn load(source: &str, input: InputSpec) -> Result<Dataset, DataError> {
-    Ok(load_with(source, input, &LoadOptions::default())?.dataset)
+    let options = LoadOptions { max_bad: MaxBad::Count(0), ..LoadOptions::default() };
+    Ok(load_with(source, input, &options)?.dataset)
 }
 
 /// As [`load`], with options, and telling what was left out.
@@ -103,6 +120,22 @@ pub fn load_with(
         loaded.dataset.name = source.to_owned();
     }
     Ok(loaded)
+}
+
+/// Loads pictures without classes, files of `source`, in their order; all labels are 0. Also the notes of [`Loaded`].
+///
+/// # Errors
+/// As [`load`].
+pub fn load_files(
+    source: &Path,
+    files: Vec<PathBuf>,
+    input: InputSpec,
+    options: &LoadOptions,
+) -> Result<(Pictures, Vec<String>), DataError> {
+    input.check()?;
+    let files = files.into_iter().map(|file| (file, 0)).collect();
+    let decoded = decode(source, files, &input, options)?;
+    Ok((decoded.pictures, decoded.notes))
 }
 
 /// Where a fetched set is looked for, in this order: `$THUMBNET_DATA/NAME`, `data/NAME` in the current folder,

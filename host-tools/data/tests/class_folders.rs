@@ -7,7 +7,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 use tempfile::TempDir;
-use thumbnet_data::{Dataset, Fit, InputSpec, LoadOptions, Loaded, load, load_with};
+use thumbnet_data::{Dataset, Fit, InputSpec, LoadOptions, Loaded, MaxBad, load, load_with};
 use thumbnet_kernels::geometry::Shape;
 
 fn input(c: usize) -> InputSpec {
@@ -126,13 +126,15 @@ fn unreadable_pictures_are_errors_unless_allowed() {
     fs::write(folder.path().join("cat/text.png"), "I am a text.").unwrap();
     let message = error(&folder);
     assert!(message.contains("text.png: cannot be read as a picture ("), "{message}");
-    assert!(message.ends_with("): replace or remove it"), "{message}");
+    assert!(message.ends_with("or leave it out with --max-bad 1"), "{message}");
     fs::write(folder.path().join("dog/empty.png"), "").unwrap();
-    assert!(error(&folder).contains(", and 1 more cannot: replace"));
-    let loaded = read_with(&folder, &LoadOptions { max_bad: 2, ..LoadOptions::default() });
+    assert!(error(&folder).contains("); ") && error(&folder).contains("--max-bad 2"));
+    let max_bad = MaxBad::Count(2);
+    let loaded = read_with(&folder, &LoadOptions { max_bad, ..LoadOptions::default() });
     assert_eq!(loaded.dataset.train.len() + loaded.dataset.test.len(), 10);
     let left_out = loaded.notes.iter().filter(|note| note.starts_with("left out: ")).count();
-    assert_eq!(left_out, 2);
+    assert_eq!((left_out, loaded.unreadable.len()), (2, 2));
+    assert!(loaded.notes.contains(&"left out 2 of 12 pictures as unreadable".to_owned()));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use image::{GrayImage, Luma};
 use std::fs;
 use tempfile::TempDir;
-use thumbnet_data::{Fit, InputSpec, LoadOptions, Loaded, load_with};
+use thumbnet_data::{Fit, InputSpec, LoadOptions, Loaded, MaxBad, load_with};
 use thumbnet_kernels::geometry::Shape;
 
 /// Pictures `0.png` to `9.png` of grey values 0 to 90, and the list.
@@ -20,7 +20,7 @@ fn folder(list: &str) -> TempDir {
 fn read(folder: &TempDir, max_bad: usize) -> Result<Loaded, String> {
     let input = InputSpec { shape: Shape::new(2, 2, 1), fit: Fit::Stretch, invert: false };
     let path = folder.path().join("list.csv");
-    let options = LoadOptions { max_bad, ..LoadOptions::default() };
+    let options = LoadOptions { max_bad: MaxBad::Count(max_bad), ..LoadOptions::default() };
     load_with(path.to_str().unwrap(), input, &options).map_err(|error| error.to_string())
 }
 
@@ -70,5 +70,6 @@ fn unreadable_pictures_are_left_out_up_to_a_number() {
     fs::write(folder.path().join("4.png"), "no picture").unwrap();
     let loaded = read(&folder, 1).unwrap();
     assert_eq!(loaded.dataset.train.len() + loaded.dataset.test.len(), 9);
-    assert!(loaded.notes[0].starts_with("left out: ") && loaded.notes[0].contains("4.png"));
+    assert!(loaded.notes[1].starts_with("left out: ") && loaded.notes[1].contains("4.png"));
+    assert_eq!(loaded.unreadable.len(), 1);
 }

@@ -3,6 +3,7 @@
 use crate::calibration::{Calibration, Judged};
 use crate::form::FormName;
 use crate::inference::logits;
+use crate::loading::Loading;
 use crate::noise::{self, Layer};
 use crate::outcome::Outcome;
 use crate::report::{print_json, thousands};
@@ -45,6 +46,8 @@ pub(crate) struct Export {
     /// Where the data is that the network was trained on [default: where it was].
     #[arg(long, value_name = "NAME|DIR")]
     data: Option<String>,
+    #[command(flatten)]
+    loading: Loading,
     /// Refuse to write a model that loses more than this many points of accuracy.
     #[arg(long, value_name = "POINTS", default_value_t = 1.0)]
     max_drop: f64,
@@ -120,12 +123,13 @@ impl Export {
         let recipe = trained.network.recipe();
         let origin = recipe.data.as_ref().context("the model's recipe names no data")?;
         let source = self.data.as_deref().unwrap_or(&origin.name);
-        let dataset = load_pictures(source, recipe, 0).with_context(|| {
+        let loaded = load_pictures(source, recipe, &self.loading).with_context(|| {
             format!(
                 "the data that {} was trained on is needed; say where it is with --data",
                 recipe.name
             )
         })?;
+        let dataset = loaded.dataset;
         if dataset.classes != origin.classes {
             bail!(
                 "{source} has other classes than the network; give the data it was trained on with --data"

@@ -3,6 +3,7 @@
 mod lint;
 mod preview;
 
+use crate::loading::Loading;
 use crate::outcome::Outcome;
 use crate::progress::bytes_bar;
 use crate::report::{print_json, table, thousands};
@@ -11,8 +12,8 @@ use indicatif::ProgressBar;
 pub(super) use preview::augmentation;
 use serde::Serialize;
 use std::path::PathBuf;
+use thumbnet_data::Loaded;
 use thumbnet_data::registry::{self, Event, GetOptions, Listed, Place};
-use thumbnet_data::{Dataset, LoadOptions, load_with};
 use thumbnet_train::Recipe;
 
 /// Verbs about data sets.
@@ -165,15 +166,11 @@ impl Get {
 pub(super) fn load_pictures(
     source: &str,
     recipe: &Recipe,
-    max_bad: usize,
-) -> anyhow::Result<Dataset> {
-    let options = LoadOptions { seed: recipe.training.seed, max_bad, ..Default::default() };
-    let mut loaded = load_with(source, recipe.input_spec(), &options)?;
-    for note in &loaded.notes {
-        eprintln!("{note}");
-    }
+    loading: &Loading,
+) -> anyhow::Result<Loaded> {
+    let mut loaded = loading.load(source, recipe.input_spec(), recipe.training.seed)?;
     loaded.dataset.name = source.to_owned();
-    Ok(loaded.dataset)
+    Ok(loaded)
 }
 
 fn show(bar: &ProgressBar, event: Event<'_>) {

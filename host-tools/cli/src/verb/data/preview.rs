@@ -1,6 +1,7 @@
 //! `thumbnet data preview`: a contact sheet of pictures before and after augmentation.
 
 use super::load_pictures;
+use crate::loading::Loading;
 use crate::outcome::Outcome;
 use anyhow::{Context, bail};
 use clap::Args;
@@ -38,6 +39,8 @@ pub(crate) struct Preview {
     /// Where the changes come from.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    #[command(flatten)]
+    loading: Loading,
     /// The PNG.
     #[arg(short, long, value_name = "FILE", default_value = "preview.png")]
     output: PathBuf,
@@ -53,7 +56,7 @@ impl Preview {
                  recipe has a [training.augment] table"
             );
         }
-        let dataset = load_pictures(&self.data, &recipe, 0)?;
+        let dataset = load_pictures(&self.data, &recipe, &self.loading)?.dataset;
         let all = &dataset.train;
         let chosen = all.subset_indices(self.pictures as usize);
         let png = contact_sheet(all, &chosen, &augmentation, self.variants as usize, self.seed);

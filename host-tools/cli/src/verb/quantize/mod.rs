@@ -7,6 +7,7 @@ use crate::classify;
 use crate::form::FormName;
 use crate::inference::predict;
 use crate::input_shape::InputShapeOption;
+use crate::loading::Loading;
 use crate::outcome::Outcome;
 use crate::progress::bar;
 use crate::report::print_json;
@@ -85,9 +86,8 @@ pub(crate) struct Quantize {
     labels: Option<PathBuf>,
     #[command(flatten)]
     input_shape: InputShapeOption,
-    /// Unreadable pictures that may be left out.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    max_bad: usize,
+    #[command(flatten)]
+    loading: Loading,
     /// Print one JSON document instead of tables.
     #[arg(long)]
     json: bool,

@@ -3,9 +3,7 @@
 use super::Quantize;
 use anyhow::{Context, bail, ensure};
 use std::path::{Path, PathBuf};
-use thumbnet_data::{
-    Dataset, InputSpec, LoadOptions, PICTURE_EXTENSIONS, Pictures, RawPicture, load_with,
-};
+use thumbnet_data::{Dataset, InputSpec, PICTURE_EXTENSIONS, Pictures};
 
 /// Pictures that ranges of activations are taken from: more change nothing that can be measured.
 const CALIBRATION_PICTURES: usize = 500;
@@ -36,13 +34,12 @@ impl Judged {
             None => Vec::new(),
         };
         let folder = Path::new(&arguments.data);
-        let pictures = loose_pictures(folder)?;
-        if !pictures.is_empty() {
-            return Self::unlabelled(&pictures, input, labels, arguments.max_bad);
+        let files = loose_pictures(folder)?;
+        if !files.is_empty() {
+            let pictures = arguments.loading.load_files(&arguments.data, files, input)?;
+            return Self::unlabelled(pictures, labels);
         }
-        let options = LoadOptions { max_bad: arguments.max_bad, ..Default::default() };
-        let loaded = load_with(&arguments.data, input, &options)?;
-        loaded.notes.iter().for_each(|note| eprintln!("{note}"));
+        let loaded = arguments.loading.load(&arguments.data, input, 0)?;
         Self::labelled(loaded.dataset, classes, labels)
     }
 
@@ -63,24 +60,7 @@ impl Judged {
         Ok(Self { calibration, pictures: test, is_labelled: true, labels })
     }
 
-    fn unlabelled(
-        files: &[PathBuf],
-        input: InputSpec,
-        labels: Vec<String>,
-        max_bad: usize,
-    ) -> anyhow::Result<Self> {
-        let mut pictures = Pictures::empty(input.shape);
-        let mut bad = 0;
-        for file in files {
-            match RawPicture::read(file) {
-                Ok(picture) => pictures.push(&picture.prepare(&input)?, 0),
-                Err(error) if bad < max_bad => {
-                    bad += 1;
-                    eprintln!("left out: {error}");
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
+    fn unlabelled(pictures: Pictures, labels: Vec<String>) -> anyhow::Result<Self> {
         ensure!(!pictures.is_empty(), "no picture can be read");
         // Spread over all: files are often sorted by what they show.
         let step = pictures.len().div_ceil(CALIBRATION_PICTURES);

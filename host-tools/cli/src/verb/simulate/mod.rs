@@ -4,6 +4,7 @@ mod pictures;
 mod set;
 
 use crate::input_shape::InputShapeOption;
+use crate::loading::Loading;
 use crate::model_file;
 use crate::outcome::Outcome;
 use crate::tuning::TuningOptions;
@@ -34,6 +35,8 @@ pub(crate) struct Simulate {
     /// A data set's name or folder: the accuracy over its test part.
     #[arg(long, value_name = "NAME|DIR")]
     data: Option<String>,
+    #[command(flatten)]
+    loading: Loading,
     /// Only the first N pictures of the test part.
     #[arg(long = "images", value_name = "N", requires = "data")]
     limit: Option<usize>,

@@ -11,7 +11,7 @@ use crate::runner::Firmware;
 use anyhow::bail;
 use serde::Serialize;
 use thumbnet_compile::{Board, Program};
-use thumbnet_data::{Pictures, load_with, to_codes};
+use thumbnet_data::{Pictures, to_codes};
 
 #[derive(Serialize)]
 struct Report {
@@ -37,10 +37,7 @@ struct FirmwareReport {
 pub(super) fn run(arguments: &Simulate, source: &str) -> anyhow::Result<Outcome> {
     let board = arguments.board()?;
     let program = model_file::load(&arguments.file, board.as_ref())?;
-    let loaded = load_with(source, input_spec(&program), &Default::default())?;
-    for note in &loaded.notes {
-        eprintln!("{note}");
-    }
+    let loaded = arguments.loading.load(source, input_spec(&program), 0)?;
     let pictures = &loaded.dataset.test;
     let classes = loaded.dataset.classes.len();
     if classes > program.output.bytes {

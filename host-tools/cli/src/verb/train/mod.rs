@@ -5,6 +5,7 @@ mod observer;
 use super::data::{augmentation, load_pictures};
 use crate::calibration::{Calibration, Judged};
 use crate::evaluation;
+use crate::loading::Loading;
 use crate::outcome::Outcome;
 use crate::report::{print_json, thousands};
 use anyhow::{Context, bail};
@@ -17,7 +18,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 use thumbnet_data::augment::Augmentation;
 use thumbnet_data::lint::Exclusion;
-use thumbnet_data::{Dataset, Pictures};
+use thumbnet_data::{Dataset, Loaded, Pictures};
 use thumbnet_train::metrics::{Metrics, predictions};
 use thumbnet_train::{EpochResult, Network, Optimizer, Recipe, Trained};
 
@@ -77,9 +78,8 @@ pub(crate) struct Train {
     /// [training.augment] in a model.toml [default: the recipe's].
     #[arg(long, value_name = "FIELD=VALUE,…", value_parser = augmentation)]
     augment: Option<Augmentation>,
-    /// Unreadable pictures that may be left out.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    max_bad: usize,
+    #[command(flatten)]
+    loading: Loading,
     /// A list of pictures to leave out, as `data lint` writes it.
     #[arg(long, value_name = "FILE")]
     exclude: Option<PathBuf>,
@@ -133,6 +133,8 @@ struct PictureCounts {
     learned: usize,
     held_out: usize,
     test: usize,
+    /// Left out, as they cannot be read.
+    unreadable: usize,
 }
 
 impl Train {
@@ -140,7 +142,8 @@ impl Train {
         let recipe = self.recipe()?;
         let folder = self.output.clone().unwrap_or_else(|| Path::new("models").join(&recipe.name));
         self.check_folder(&folder)?;
-        let mut dataset = load_pictures(&self.data, &recipe, self.max_bad)?;
+        let Loaded { mut dataset, unreadable, .. } =
+            load_pictures(&self.data, &recipe, &self.loading)?;
         if let Some(path) = &self.exclude {
             let count = Exclusion::read(path)?.apply(&mut dataset)?;
             eprintln!("{}: {count} pictures are left out", path.display());
@@ -159,7 +162,8 @@ impl Train {
         };
         console.finish();
         let seconds = start.elapsed().as_secs_f64();
-        let report = Report::of(&trained, &folder, &dataset, seconds)?;
+        let mut report = Report::of(&trained, &folder, &dataset, seconds)?;
+        report.pictures.unreadable = unreadable.len();
         if self.json {
             print_json(&report)?
         } else {
@@ -256,6 +260,7 @@ impl Report {
                 learned: dataset.train.len() - held_out,
                 held_out,
                 test: dataset.test.len(),
+                unreadable: 0,
             },
             epochs: trained.history.clone(),
             calibration: test.is_some().then_some(calibration),

@@ -4,6 +4,7 @@ mod findings;
 mod page;
 
 use super::super::train::{Console, interruption};
+use crate::loading::Storage;
 use crate::outcome::Outcome;
 use crate::report::{print_json, thousands};
 use anyhow::{Context, bail};
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use thumbnet_data::lint::{At, Part};
-use thumbnet_data::{LoadOptions, Loaded, load_with};
+use thumbnet_data::{LoadOptions, Loaded, MaxBad};
 use thumbnet_graph::Shape;
 use thumbnet_train::Recipe;
 use thumbnet_train::doubt::{cross_validate, doubts};
@@ -45,6 +46,8 @@ pub(crate) struct Lint {
     /// Epochs of each of these trainings.
     #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=1000))]
     epochs: u32,
+    #[command(flatten)]
+    storage: Storage,
     /// The page.
     #[arg(long, value_name = "FILE", default_value = "lint.html")]
     html: PathBuf,
@@ -61,7 +64,7 @@ impl Lint {
         let mut recipe = Recipe::find(&self.model)?;
         recipe.training.epochs = self.epochs as usize;
         let shapes = Mutex::new(Vec::new());
-        let loaded = load(&self.data, &recipe, &shapes)?;
+        let loaded = self.load(&recipe, &shapes)?;
         let mut findings = Findings::of(&loaded);
         findings.add_shapes(shapes.into_inner().unwrap_or_default(), recipe.input_spec().shape);
         if !self.no_labels {
@@ -104,6 +107,22 @@ impl Lint {
         Ok(())
     }
 
+    /// Loads what can be read; everything else becomes a note.
+    fn load(
+        &self,
+        recipe: &Recipe,
+        shapes: &Mutex<Vec<(PathBuf, Shape)>>,
+    ) -> anyhow::Result<Loaded> {
+        let seen = |path: &Path, shape: Shape| {
+            if let Ok(mut shapes) = shapes.lock() {
+                shapes.push((path.to_owned(), shape));
+            }
+        };
+        let (seed, max_bad) = (recipe.training.seed, MaxBad::Count(usize::MAX));
+        let options = LoadOptions { seed, max_bad, seen: Some(&seen), ..LoadOptions::default() };
+        self.storage.load(&self.data, recipe.input_spec(), &options)
+    }
+
     fn write(&self, path: &Path, text: &str) -> anyhow::Result<()> {
         thumbnet_files::write(path, text.as_bytes())
             .with_context(|| format!("cannot write {}", path.display()))
@@ -127,23 +146,6 @@ impl Lint {
             self.exclude.display()
         );
     }
-}
-
-/// Loads what can be read; everything else becomes a note.
-fn load(
-    source: &str,
-    recipe: &Recipe,
-    shapes: &Mutex<Vec<(PathBuf, Shape)>>,
-) -> anyhow::Result<Loaded> {
-    let seen = |path: &Path, shape: Shape| {
-        if let Ok(mut shapes) = shapes.lock() {
-            shapes.push((path.to_owned(), shape));
-        }
-    };
-    let seed = recipe.training.seed;
-    let options =
-        LoadOptions { seed, max_bad: usize::MAX, seen: Some(&seen), ..LoadOptions::default() };
-    Ok(load_with(source, recipe.input_spec(), &options)?)
 }
 
 /// A picture's file, or its place.
