@@ -16,6 +16,7 @@ mod fold;
 mod formats;
 pub mod integer;
 mod lower;
+mod meaning;
 mod normalize;
 mod report;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use calibrate::Calibrate;
 pub use equalize::Equalize;
 pub use error::QuantizeError;
 pub use fold::fold_affine;
+pub use meaning::{Levels, Meaning};
 pub use normalize::{Normalization, Prepared, prepare};
 pub use report::LayerReport;
 
@@ -48,6 +50,8 @@ pub struct Quantized {
     pub graph: Int8Graph,
     /// One report a node of `graph`, in order.
     pub layers: Vec<LayerReport>,
+    /// Its numbers in the unit of the float network; of the equalized one if layers were equalized.
+    pub meaning: Meaning,
     /// Whether layers were equalized first.
     pub equalized: bool,
 }
@@ -136,6 +140,7 @@ fn quantize_as_it_is(
         costs.push(assembly.push(layer, options.form)?);
     }
     let int8 = assembly.finish();
+    let meaning = Meaning::new(&int8, &layers, &formats);
     let noise = report::measure_noise(graph, &int8, &layers, &formats, calibration, zero_byte)?;
     let layers = layers.iter().zip(noise).zip(costs);
     let layers = layers
@@ -143,7 +148,7 @@ fn quantize_as_it_is(
             LayerReport::new(layer.name, layer.op_name(), sqnr_db, cost)
         })
         .collect();
-    Ok(Quantized { graph: int8, layers, equalized: false })
+    Ok(Quantized { graph: int8, layers, meaning, equalized: false })
 }
 
 impl Quantized {

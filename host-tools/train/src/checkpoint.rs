@@ -106,7 +106,11 @@ pub(crate) fn read_from(folder: &Folder) -> Result<Checkpoint, TrainError> {
 impl Checkpoint {
     /// An engine in the state it had.
     pub fn engine(&self, batch: usize) -> Engine<f32> {
-        let mut engine = Engine::new(&self.network.plan, self.parameters.clone(), batch);
+        let last = self.history.len().checked_sub(1);
+        let quantized =
+            last.is_some_and(|done| self.network.recipe.training.is_quantized_after(done));
+        let make = if quantized { Engine::folded } else { Engine::new };
+        let mut engine = make(&self.network.plan, self.parameters.clone(), batch);
         if let Some(average) = &self.average {
             engine.set_average(average.clone());
         }

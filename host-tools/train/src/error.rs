@@ -54,6 +54,12 @@ pub enum TrainError {
     /// Pictures that cannot be read any more.
     #[error(transparent)]
     Pictures(#[from] DataError),
+    /// The exporter cannot write what is to be trained as the int8 network has it.
+    #[error("the network cannot be quantized: {problem}; train it without `quantized_epochs`")]
+    Quantization {
+        /// The exporter's words.
+        problem: String,
+    },
     /// The loss or a weight is no longer a number.
     #[error(
         "the training diverged in epoch {epoch}, batch {batch} (the loss is {loss}): try a smaller \

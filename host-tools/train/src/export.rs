@@ -1,8 +1,9 @@
 //! The network as a graph, for the quantizer.
 
-use crate::engine::{EPSILON, Parameters};
+use crate::engine::Parameters;
 use crate::network::Network;
 use crate::plan::{Stage, StageKind};
+use crate::rounded::norm_factor;
 use thumbnet_graph::{
     Conv2d, FloatGraph, FloatWeights, Metadata, Node, Op, Shape, Tensor, TensorId, Window,
 };
@@ -133,8 +134,7 @@ impl Builder {
         let (mean, variance) = norm.running.split_at(channels);
         let taps = weights.values.len() / channels;
         for (channel, values) in weights.values.chunks_exact_mut(taps).enumerate() {
-            let deviation = (f64::from(variance[channel]) + EPSILON).sqrt();
-            let factor = f64::from(norm.weights[channel]) / deviation;
+            let factor = norm_factor((&norm.weights[channel], &variance[channel]));
             for value in values {
                 *value = (f64::from(*value) * factor) as f32;
             }

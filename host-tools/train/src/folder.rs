@@ -60,7 +60,7 @@ impl Folder {
         let mut metadata =
             serde_json::json!({ "network": network.recipe.name, "epochs": history.len() });
         if network.recipe.training.hold_out > 0.0 {
-            metadata["kept_epoch"] = kept_epoch(history).into();
+            metadata["kept_epoch"] = kept_epoch(&network.recipe.training, history).into();
         }
         self.write(RECIPE, network.recipe.to_toml().as_bytes())?;
         self.write(HISTORY, &history_lines(history))?;

@@ -13,6 +13,7 @@ mod network;
 mod observer;
 mod plan;
 mod recipe;
+mod rounded;
 mod session;
 mod split;
 mod tensors;
@@ -26,4 +27,5 @@ pub use recipe::{
     Activation, BUILT_IN, ClassWeightRule, ClassWeights, DataOrigin, Input, InputFit, Layer, Loss,
     Optimizer, Padding, Recipe, Schedule, Training,
 };
+pub use rounded::{CALIBRATION_PICTURES, Rounded};
 pub use train::{Trained, load, resume, train};

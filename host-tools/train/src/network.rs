@@ -1,6 +1,8 @@
 //! A network with its weights: predicting, and what it is made of.
 
-use crate::engine::{CHUNK, Chunk, Model, Parameters, Sizes, Wiring, fixed_batch, layers, start};
+use crate::engine::{
+    CHUNK, Chunk, Levels, Model, Parameters, Sizes, Wiring, fixed_batch, layers, start,
+};
 use crate::error::TrainError;
 use crate::plan::Plan;
 use crate::recipe::Recipe;
@@ -61,16 +63,26 @@ impl Network {
     /// # Panics
     /// If `pixels` is no whole number of pictures.
     pub fn predict(&self, pixels: &[u8]) -> Vec<f32> {
+        self.predict_rounded(pixels, &[])
+    }
+
+    /// The same with every stage's outputs rounded to these levels; none for none.
+    pub(crate) fn predict_rounded(
+        &self,
+        pixels: &[u8],
+        levels: &[Option<Levels<f32>>],
+    ) -> Vec<f32> {
         let picture = self.plan.input.len();
         assert_eq!(pixels.len() % picture, 0, "pixels of whole pictures");
         let layers = layers::<f32>(&self.plan);
         let sizes: Vec<Sizes> = layers.iter().map(|layer| layer.sizes()).collect();
         let model = Model {
             layers: &layers,
-            wiring: &Wiring::new(&self.plan),
+            wiring: &Wiring::new(&self.plan, &layers),
             parameters: &self.parameters,
             batch: &fixed_batch(&layers, &self.parameters),
             transposed: &[],
+            levels,
         };
         let mut logits = vec![0.0; pixels.len() / picture * self.plan.classes];
         pixels
@@ -89,6 +101,15 @@ impl Network {
 
     /// The logits of each picture, `[n, classes]`, a few pictures in memory at a time; as [`Network::predict`].
     pub fn predict_pictures(&self, pictures: &Pictures) -> Vec<f32> {
-        pictures.blocks(BLOCK).flat_map(|block| self.predict(&block)).collect()
+        self.predict_pictures_rounded(pictures, &[])
+    }
+
+    pub(crate) fn predict_pictures_rounded(
+        &self,
+        pictures: &Pictures,
+        levels: &[Option<Levels<f32>>],
+    ) -> Vec<f32> {
+        let blocks = pictures.blocks(BLOCK);
+        blocks.flat_map(|block| self.predict_rounded(&block, levels)).collect()
     }
 }

@@ -9,6 +9,7 @@ use crate::folder::Folder;
 use crate::metrics;
 use crate::network::Network;
 use crate::observer::{BatchProgress, EpochResult, Observer};
+use crate::rounded::Rounded;
 use crate::split::Split;
 use crate::train::Trained;
 use crate::verdict::{is_over, kept_epoch};
@@ -43,13 +44,15 @@ impl Session<'_> {
     pub fn run(mut self, observer: &mut dyn Observer) -> Result<Trained, TrainError> {
         while !self.is_over() {
             let began = Instant::now();
+            self.round()?;
             let Some(sum) = self.epoch(observer)? else { break };
             self.steps += self.steps_per_epoch();
             let parameters = self.engine.network_parameters();
             let network = Network { parameters, ..self.network.clone() };
             self.history.push(self.judge(sum, &network)?);
             self.data.dataset.check()?;
-            if kept_epoch(&self.history) == self.history.len() {
+            let training = &self.network.recipe.training;
+            if kept_epoch(training, &self.history) == self.history.len() {
                 self.network = network;
             }
             self.save()?;
@@ -69,6 +72,28 @@ impl Session<'_> {
 
     fn is_over(&self) -> bool {
         is_over(&self.network.recipe.training, &self.history)
+    }
+
+    /// Whether the network is trained as its int8 export has it.
+    fn is_quantized(&self) -> bool {
+        self.network.recipe.training.is_quantized_after(self.history.len())
+    }
+
+    /// Turns to the int8 network's levels for the coming epoch, if it is one of those.
+    fn round(&mut self) -> Result<(), TrainError> {
+        if !self.is_quantized() {
+            return Ok(());
+        }
+        let training = &self.network.recipe.training;
+        let parameters = self.engine.network_parameters();
+        let mut network = Network { parameters, ..self.network.clone() };
+        network.fold();
+        if self.history.len() + training.quantized_epochs == training.epochs {
+            self.engine = Engine::folded(&network.plan, network.parameters.clone(), self.batch);
+        }
+        let rounded = Rounded::new(&network, self.data.dataset)?;
+        self.engine.round_to(rounded.levels().to_vec());
+        Ok(())
     }
 
     /// One pass over the training pictures; `None` if the observer stopped it.
@@ -151,11 +176,17 @@ impl Session<'_> {
         }
         let count = self.data.split.learned.len() as f64;
         let training = &network.recipe.training;
-        let held_out = Judgement::of(network, &self.data.held_out);
-        let test = match held_out {
-            Some(_) => None,
-            None => Judgement::of(network, &self.data.dataset.test),
+        let rounded = match self.is_quantized() {
+            true => Some(Rounded::new(network, self.data.dataset)?),
+            false => None,
         };
+        let predict = |pictures: &Pictures| match &rounded {
+            Some(rounded) => rounded.predict_pictures(pictures),
+            None => network.predict_pictures(pictures),
+        };
+        let judge = |pictures| Judgement::of(network, pictures, predict);
+        let held_out = judge(&self.data.held_out);
+        let test = if held_out.is_some() { None } else { judge(&self.data.dataset.test) };
         Ok(EpochResult {
             epoch: self.history.len() + 1,
             loss: sum.loss / count,
@@ -184,12 +215,16 @@ struct Judgement {
 
 impl Judgement {
     /// `None` of no pictures.
-    fn of(network: &Network, pictures: &Pictures) -> Option<Self> {
+    fn of(
+        network: &Network,
+        pictures: &Pictures,
+        predict: impl Fn(&Pictures) -> Vec<f32>,
+    ) -> Option<Self> {
         if pictures.is_empty() {
             return None;
         }
         let criterion = Criterion { loss: network.recipe.training.loss, label_smoothing: 0.0 };
-        let mut logits = network.predict_pictures(pictures);
+        let mut logits = predict(pictures);
         let [mut loss, mut correct] = [0.0, 0.0];
         for (row, &label) in logits.chunks_exact_mut(network.labels().len()).zip(&pictures.labels) {
             correct += f64::from(metrics::largest(row) == label);

@@ -32,7 +32,7 @@ impl Trained {
 
     /// The epoch that the network is from, from 1: the best on the held-out pictures, or the last if there are none.
     pub fn kept_epoch(&self) -> usize {
-        kept_epoch(&self.history)
+        kept_epoch(&self.network.recipe.training, &self.history)
     }
 }
 

@@ -4,11 +4,18 @@ use crate::observer::EpochResult;
 use crate::recipe::Training;
 
 /// The epoch to keep, from 1: the one with the highest accuracy on the held-out pictures, of equal ones that with the
-/// lowest loss on them; the last epoch if nothing is held out.
-pub(crate) fn kept_epoch(history: &[EpochResult]) -> usize {
+/// lowest loss on them; the last epoch if nothing is held out. Once the network is trained as its int8 export has it,
+/// earlier epochs are another network's.
+pub(crate) fn kept_epoch(training: &Training, history: &[EpochResult]) -> usize {
     let mut kept = history.len();
     let mut best: Option<[f64; 2]> = None;
-    for (index, result) in history.iter().enumerate() {
+    let first = match history.len().checked_sub(1) {
+        Some(last) if training.is_quantized_after(last) => {
+            training.epochs - training.quantized_epochs
+        }
+        _ => 0,
+    };
+    for (index, result) in history.iter().enumerate().skip(first) {
         let Some(accuracy) = result.held_out_accuracy else { continue };
         let score = [accuracy, -result.held_out_loss.unwrap_or(f64::INFINITY)];
         if best.is_none_or(|best| score > best) {
@@ -21,7 +28,7 @@ pub(crate) fn kept_epoch(history: &[EpochResult]) -> usize {
 
 /// Whether all epochs are done, or as many as the patience were no better than the best.
 pub(crate) fn is_over(training: &Training, history: &[EpochResult]) -> bool {
-    let since_best = history.len() - kept_epoch(history);
+    let since_best = history.len() - kept_epoch(training, history);
     history.len() >= training.epochs
         || training.patience.is_some_and(|patience| since_best >= patience)
 }
@@ -48,10 +55,11 @@ mod tests {
 
     #[test]
     fn the_best_epoch_is_kept_and_of_equal_ones_the_first_with_the_lowest_loss() {
-        assert_eq!(kept_epoch(&[]), 0);
-        assert_eq!(kept_epoch(&history(&[(0.5, 1.0), (0.7, 1.0), (0.6, 0.1)])), 2);
-        assert_eq!(kept_epoch(&history(&[(0.7, 1.0), (0.7, 0.9), (0.7, 0.9)])), 2);
-        assert_eq!(kept_epoch(&history(&[(0.7, 1.0), (0.7, 1.1)])), 1);
+        let plain = Training::default();
+        assert_eq!(kept_epoch(&plain, &[]), 0);
+        assert_eq!(kept_epoch(&plain, &history(&[(0.5, 1.0), (0.7, 1.0), (0.6, 0.1)])), 2);
+        assert_eq!(kept_epoch(&plain, &history(&[(0.7, 1.0), (0.7, 0.9), (0.7, 0.9)])), 2);
+        assert_eq!(kept_epoch(&plain, &history(&[(0.7, 1.0), (0.7, 1.1)])), 1);
     }
 
     #[test]
@@ -60,7 +68,15 @@ mod tests {
         for result in &mut history {
             (result.held_out_accuracy, result.held_out_loss) = (None, None);
         }
-        assert_eq!(kept_epoch(&history), 2);
+        assert_eq!(kept_epoch(&Training::default(), &history), 2);
+    }
+
+    #[test]
+    fn a_float_epoch_is_not_kept_once_quantized_ones_have_begun() {
+        let training = Training { epochs: 4, quantized_epochs: 2, ..Training::default() };
+        let results = [(0.9, 1.0), (0.8, 1.0), (0.7, 1.0), (0.6, 1.0)];
+        let kept = |epochs: usize| kept_epoch(&training, &history(&results[..epochs]));
+        assert_eq!([1, 2, 3, 4].map(kept), [1, 1, 3, 3]);
     }
 
     #[test]

@@ -56,8 +56,9 @@ impl Observer for Stop {
 #[test]
 fn it_learns_to_the_same_bytes_with_any_number_of_threads_and_in_parts() {
     let (mut recipe, dataset) = (recipe(), dataset(203));
-    for average in [None, Some(0.9)] {
+    for (average, quantized_epochs) in [(None, 0), (Some(0.9), 0), (None, 4), (Some(0.9), 1)] {
         recipe.training.average = average;
+        recipe.training.quantized_epochs = quantized_epochs;
         let whole = tempfile::tempdir().expect("a folder for the test");
         let trained = train(&recipe, &dataset, whole.path(), &mut ()).expect("it trains");
         let last = trained.history.last().expect("there are epochs");

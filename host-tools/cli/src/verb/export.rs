@@ -18,10 +18,7 @@ use thumbnet_data::Dataset;
 use thumbnet_graph::onnx::{self, Form};
 use thumbnet_quantize::quantize;
 use thumbnet_train::metrics::predictions;
-use thumbnet_train::{Recipe, Trained, load};
-
-/// Pictures that ranges of activations are taken from: more change nothing that can be measured.
-const CALIBRATION_PICTURES: usize = 500;
+use thumbnet_train::{CALIBRATION_PICTURES, Recipe, Trained, load};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -6,6 +6,7 @@ use super::lesson::Lesson;
 use super::loss::{Criterion, Target};
 use super::parameters::Parameters;
 use super::real::Real;
+use super::rounding::Levels;
 use super::wiring::Wiring;
 use std::ops::Range;
 
@@ -47,6 +48,14 @@ pub(crate) struct Model<'a, T> {
     pub batch: &'a [Vec<T>],
     /// Empty where nothing is learned.
     pub transposed: &'a [Vec<T>],
+    /// What stages' outputs are rounded to; empty for no stage's.
+    pub levels: &'a [Option<Levels<T>>],
+}
+
+impl<T: Real> Model<'_, T> {
+    fn levels(&self, stage: usize) -> Option<Levels<T>> {
+        self.levels.get(stage).copied().flatten()
+    }
 }
 
 impl<T: Real> Chunk<T> {
@@ -126,6 +135,9 @@ impl<T: Real> Chunk<T> {
                 scratch: &mut self.scratch[..sizes.scratch],
                 noise: self.noise.map(|noise| noise.of_stage(stage)),
             });
+            if let Some(levels) = model.levels(stage) {
+                levels.round(&mut after[0][..self.pictures * sizes.output]);
+            }
         }
     }
 
@@ -179,6 +191,10 @@ impl<T: Real> Chunk<T> {
     /// Runs some layers back, the last one first.
     pub fn backward(&mut self, model: &Model<'_, T>, stages: Range<usize>) {
         for stage in stages.rev() {
+            if let Some(levels) = model.levels(stage) {
+                let output = used(&self.maps[stage + 1], self.pictures);
+                levels.mask(&mut self.gradients[stage][..output.len()], output);
+            }
             let mut input_gradients = self.take_input_gradients(model.wiring, stage);
             let layer = &model.layers[stage];
             self.with_backward(model, stage, &mut input_gradients, |pass, _| layer.backward(pass));

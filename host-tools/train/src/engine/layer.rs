@@ -51,8 +51,9 @@ pub(crate) struct Sizes {
     pub output: usize,
     pub weights: usize,
     pub bias: usize,
-    /// Whether weights shrink where the recipe lets them decay; a normalization's scales do not.
-    pub decays: bool,
+    /// Output channels of a convolution or dense layer, whose weights decay where the recipe says so and are int8 on the
+    /// device; 0 for other layers.
+    pub kernels: usize,
     /// Sums over a batch, for layers with [`Layer::over_batch`].
     pub batch_sums: usize,
     /// What comes of them.

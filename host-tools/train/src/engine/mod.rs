@@ -17,6 +17,7 @@ mod optimizer;
 mod parameters;
 mod product;
 mod real;
+mod rounding;
 mod schedule;
 mod update;
 mod wiring;
@@ -29,6 +30,7 @@ pub(crate) use loss::{Criterion, Target};
 pub(crate) use optimizer::{Step, moments};
 pub(crate) use parameters::{Parameters, start};
 pub(crate) use real::Real;
+pub(crate) use rounding::Levels;
 pub(crate) use schedule::learning_rate;
 pub(crate) use wiring::Wiring;
 
@@ -45,6 +47,10 @@ pub(crate) struct Engine<T> {
     layers: Vec<Box<dyn Layer<T>>>,
     wiring: Wiring,
     pub parameters: Vec<Parameters<T>>,
+    /// The parameters as the int8 network has them; empty where quantization is of no account.
+    rounded: Vec<Parameters<T>>,
+    /// What stages' outputs are rounded to.
+    levels: Vec<Option<Levels<T>>>,
     transposed: Vec<Vec<T>>,
     /// What comes of sums over the batch, a stage.
     batch: Vec<Vec<T>>,
@@ -66,6 +72,11 @@ pub(crate) fn layers<T: Real>(plan: &Plan) -> Vec<Box<dyn Layer<T>>> {
     plan.stages.iter().map(layers::layer).collect()
 }
 
+/// The same with every normalization part of the convolution before it.
+pub(crate) fn folded_layers<T: Real>(plan: &Plan) -> Vec<Box<dyn Layer<T>>> {
+    plan.stages.iter().map(layers::folded_layer).collect()
+}
+
 /// What layers over whole batches are given where nothing is learned: their running averages.
 pub(crate) fn fixed_batch<T: Real>(
     layers: &[Box<dyn Layer<T>>],
@@ -85,21 +96,44 @@ pub(crate) fn fixed_batch<T: Real>(
 impl<T: Real> Engine<T> {
     /// An engine for batches of up to `batch` pictures.
     pub fn new(plan: &Plan, parameters: Vec<Parameters<T>>, batch: usize) -> Self {
-        let layers = layers::<T>(plan);
+        Self::of_layers(plan, layers(plan), parameters, batch)
+    }
+
+    /// The same with parameters whose normalizations are folded, to be trained as the int8 network has them.
+    pub fn folded(plan: &Plan, parameters: Vec<Parameters<T>>, batch: usize) -> Self {
+        Self::of_layers(plan, folded_layers(plan), parameters, batch)
+    }
+
+    fn of_layers(
+        plan: &Plan,
+        layers: Vec<Box<dyn Layer<T>>>,
+        parameters: Vec<Parameters<T>>,
+        batch: usize,
+    ) -> Self {
         let sizes: Vec<Sizes> = layers.iter().map(|layer| layer.sizes()).collect();
-        let most = if plan.has_batch_norm() { usize::MAX } else { MAX_CHUNKS };
+        let wiring = Wiring::new(plan, &layers);
+        let most = if wiring.segments.len() > 1 { usize::MAX } else { MAX_CHUNKS };
         let chunks = batch.div_ceil(CHUNK).clamp(1, most);
         let mut engine = Self {
             layers,
-            wiring: Wiring::new(plan),
+            wiring,
             parameters,
+            rounded: Vec::new(),
+            levels: Vec::new(),
             transposed: sizes.iter().map(|sizes| vec![T::ZERO; sizes.transposed]).collect(),
             batch: sizes.iter().map(|sizes| vec![T::ZERO; sizes.batch]).collect(),
             memories: sizes.iter().map(|sizes| Memory::new(sizes, chunks * CHUNK)).collect(),
             chunks: (0..chunks).map(|_| Chunk::new(&sizes, plan.input.len(), true)).collect(),
         };
-        engine.transpose();
+        engine.prepare();
         engine
+    }
+
+    /// From now on weights are rounded as the int8 network's, and every stage's outputs to these levels.
+    pub fn round_to(&mut self, levels: Vec<Option<Levels<T>>>) {
+        self.levels = levels;
+        self.rounded.clone_from(&self.parameters);
+        self.prepare();
     }
 
     /// What the optimizer remembers: first and second moments of each stage.
@@ -151,7 +185,7 @@ impl<T: Real> Engine<T> {
             self.add_up(used, round == 0);
         }
         self.step(*step);
-        self.transpose();
+        self.prepare();
         result
     }
 
@@ -215,9 +249,10 @@ impl<T: Real> Engine<T> {
         let model = Model {
             layers: &self.layers,
             wiring: &self.wiring,
-            parameters: &self.parameters,
+            parameters: if self.rounded.is_empty() { &self.parameters } else { &self.rounded },
             batch: &self.batch,
             transposed: &self.transposed,
+            levels: &self.levels,
         };
         let chunks = self.chunks[..used].par_iter_mut();
         chunks.enumerate().for_each(|(number, chunk)| work(number, chunk, &model));
@@ -254,12 +289,22 @@ impl<T: Real> Engine<T> {
         }
         let stages = self.parameters.par_iter_mut().zip(&mut self.memories).zip(&self.layers);
         stages.for_each(|((parameters, memory), layer)| {
-            memory.step(&step, layer.sizes().decays, parameters);
+            memory.step(&step, layer.sizes().kernels > 0, parameters);
         });
     }
 
-    fn transpose(&mut self) {
-        let stages = self.layers.par_iter().zip(&self.parameters).zip(&mut self.transposed);
+    /// Makes what the next batch needs of the parameters.
+    fn prepare(&mut self) {
+        let rounded = self.rounded.par_iter_mut().zip(&self.parameters).zip(&self.layers);
+        rounded.for_each(|((rounded, parameters), layer)| {
+            let kernels = layer.sizes().kernels;
+            if kernels > 0 {
+                rounding::round_channels(&parameters.weights, kernels, &mut rounded.weights);
+            }
+            rounded.bias.clone_from(&parameters.bias);
+        });
+        let parameters = if self.rounded.is_empty() { &self.parameters } else { &self.rounded };
+        let stages = self.layers.par_iter().zip(parameters).zip(&mut self.transposed);
         stages.skip(1).for_each(|((layer, parameters), transposed)| {
             layer.transpose(&parameters.weights, transposed);
         });

@@ -27,6 +27,9 @@ pub(crate) trait Real:
     /// A register of instruction set `S`.
     type Vector<S: Simd>: Copy;
     const ZERO: Self;
+    /// One and a half times the power of two from which neighbours are 1 apart: added and taken away again, it rounds
+    /// smaller numbers to whole ones, ties to even.
+    const ROUNDING: Self;
 
     fn from_f64(value: f64) -> Self;
     fn to_f64(self) -> f64;
@@ -55,6 +58,7 @@ pub(crate) trait Real:
 impl Real for f32 {
     type Vector<S: Simd> = S::f32s;
     const ZERO: Self = 0.0;
+    const ROUNDING: Self = 12_582_912.0; // 1.5 * 2^23
 
     fn from_f64(value: f64) -> Self {
         value as f32
@@ -117,6 +121,7 @@ impl Real for f32 {
 impl Real for f64 {
     type Vector<S: Simd> = S::f64s;
     const ZERO: Self = 0.0;
+    const ROUNDING: Self = 6_755_399_441_055_744.0; // 1.5 * 2^52
 
     fn from_f64(value: f64) -> Self {
         value

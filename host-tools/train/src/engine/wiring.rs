@@ -1,6 +1,8 @@
 //! Which values each stage reads, and where the chunks of a batch must wait for each other.
 
-use crate::plan::{Plan, StageKind};
+use super::layer::Layer;
+use super::real::Real;
+use crate::plan::Plan;
 use std::ops::Range;
 
 /// The way through the stages.
@@ -22,7 +24,7 @@ pub(crate) struct Input {
 }
 
 impl Wiring {
-    pub fn new(plan: &Plan) -> Self {
+    pub fn new<T: Real>(plan: &Plan, layers: &[Box<dyn Layer<T>>]) -> Self {
         let mut read_later = vec![false; plan.stages.len() + 1];
         let mut inputs: Vec<Vec<Input>> = Vec::with_capacity(plan.stages.len());
         for stage in plan.stages.iter().rev() {
@@ -33,9 +35,9 @@ impl Wiring {
             inputs.push(stage.inputs.iter().map(input).collect());
         }
         inputs.reverse();
-        let waits = |stage: &usize| matches!(plan.stages[*stage].kind, StageKind::BatchNorm { .. });
-        let mut starts: Vec<usize> = (0..plan.stages.len()).filter(waits).collect();
-        starts.insert(0, 0);
+        let waits = |stage: &usize| layers[*stage].over_batch().is_some();
+        let starts = std::iter::once(0).chain((0..layers.len()).filter(waits));
+        let starts: Vec<usize> = starts.collect();
         let ends = starts[1..].iter().copied().chain([plan.stages.len()]);
         let segments = starts.iter().zip(ends).map(|(&start, end)| start..end).collect();
         Self { inputs, segments }

@@ -46,6 +46,10 @@ pub struct Training {
     /// The training ends after so many epochs that were no better than the best; needs `hold_out`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<usize>,
+    /// The last epochs, so many of them, train the network as its int8 export has it: batch normalizations are part of the
+    /// convolutions, weights and activations are rounded, and gradients pass straight through the rounding.
+    #[serde(skip_serializing_if = "is_no_epoch")]
+    pub quantized_epochs: usize,
     /// How training pictures are changed at random.
     #[serde(skip_serializing_if = "Augmentation::is_none")]
     pub augment: Augmentation,
@@ -115,6 +119,7 @@ impl Default for Training {
             class_weights: None,
             label_smoothing: 0.0,
             hold_out: 0.0,
+            quantized_epochs: 0,
             patience: None,
             augment: Augmentation::default(),
         }
@@ -122,6 +127,11 @@ impl Default for Training {
 }
 
 impl Training {
+    /// Whether the network is trained as its int8 export has it once so many epochs are done.
+    pub(crate) fn is_quantized_after(&self, done: usize) -> bool {
+        done + self.quantized_epochs >= self.epochs && self.quantized_epochs > 0
+    }
+
     /// Checks every option's range.
     ///
     /// # Errors
@@ -170,6 +180,13 @@ impl Training {
         field("training.seed", i64::try_from(self.seed).is_ok(), || {
             format!("{} does not fit a TOML integer: use one below 2^63", self.seed)
         })?;
+        field("training.quantized_epochs", self.quantized_epochs <= self.epochs, || {
+            format!("{} of {} epochs: use no more than all", self.quantized_epochs, self.epochs)
+        })?;
+        let both = self.quantized_epochs > 0 && self.patience.is_some();
+        field("training.quantized_epochs", !both, || {
+            "patience could end the training before they begin: leave one of the two out".to_owned()
+        })?;
         self.augment.check().map_err(|error| TrainError::Field {
             field: "training.augment",
             problem: error.to_string(),
@@ -207,6 +224,10 @@ const MAX_HOLD_OUT: f64 = 0.5;
 
 fn is_zero(value: &f64) -> bool {
     *value == 0.0
+}
+
+fn is_no_epoch(epochs: &usize) -> bool {
+    *epochs == 0
 }
 
 fn default_warm_up() -> f64 {

@@ -77,7 +77,7 @@ impl<T: Real> Layer<T> for Conv2d {
             transposed: self.products.weights(),
             choices: if self.pool.is_some() { output } else { 0 },
             scratch: 2 * input.len() + self.products.sums_frame().len() + unpooled,
-            decays: true,
+            kernels: sums.c,
             ..Sizes::default()
         }
     }

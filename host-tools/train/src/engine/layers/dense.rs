@@ -20,7 +20,7 @@ impl<T: Real> Layer<T> for Dense {
             bias: self.units,
             transposed: self.inputs * self.units,
             gradient_by_batch: true,
-            decays: true,
+            kernels: self.units,
             ..Sizes::default()
         }
     }

@@ -137,7 +137,7 @@ impl<T: Real> Layer<T> for DepthwiseConv2d {
             weights: self.window.taps() * self.output.c,
             bias: if self.biased { self.output.c } else { 0 },
             scratch: 2 * self.frame.len() + 2 * repeated,
-            decays: true,
+            kernels: self.output.c,
             ..Sizes::default()
         }
     }

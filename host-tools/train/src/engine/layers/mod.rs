@@ -9,11 +9,23 @@ mod dropout;
 mod frame;
 mod join;
 mod max_pool2d;
+mod offset;
 mod relu;
 
 use super::layer::Layer;
 use super::real::Real;
 use crate::plan::{Stage, StageKind};
+
+/// The layer that runs a stage after its normalization, if it is one, has become part of the convolution before it.
+pub(crate) fn folded_layer<T: Real>(stage: &Stage) -> Box<dyn Layer<T>> {
+    match &stage.kind {
+        StageKind::BatchNorm { relu, .. } => {
+            let (size, channels) = (stage.input.len(), stage.input.c);
+            Box::new(offset::Offset { size, channels, relu: *relu })
+        }
+        _ => layer(stage),
+    }
+}
 
 /// The layer that runs `stage`.
 pub(crate) fn layer<T: Real>(stage: &Stage) -> Box<dyn Layer<T>> {
