@@ -56,7 +56,7 @@ struct Compact<'a> {
 
 impl Filters for Compact<'_> {
     #[inline(always)]
-    fn pair(&mut self, pair: usize, ic: usize) -> Option<([Constants; 2], &[Weights])> {
+    fn pair(&mut self, pair: usize, ic: usize) -> Option<([&Constants; 2], &[Weights])> {
         let len = compact_winograd4_words_of_pair(ic);
         let words = self.words.get(pair * len..)?.get(..len)?;
         let (constants, taps) = words.split_at_checked(COMPACT_CONSTANT_WORDS)?;
@@ -64,6 +64,6 @@ impl Filters for Compact<'_> {
         winograd4_weights(a, self.weights, 0);
         winograd4_weights(b, self.weights, 1);
         let [of_a, of_b] = constants.as_chunks().0 else { return None };
-        Some(([*of_a, *of_b], self.weights))
+        Some(([of_a, of_b], self.weights))
     }
 }

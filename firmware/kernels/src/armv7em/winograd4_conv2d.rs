@@ -51,7 +51,7 @@ const TILES: usize = 4;
 /// Where the weights of a layer come from.
 pub(super) trait Filters {
     /// The constants of the two channels of a pair, and their transformed weights.
-    fn pair(&mut self, pair: usize, ic: usize) -> Option<([Constants; 2], &[Weights])>;
+    fn pair(&mut self, pair: usize, ic: usize) -> Option<([&Constants; 2], &[Weights])>;
 }
 
 /// Weights that the host has transformed.
@@ -61,10 +61,10 @@ struct Transformed<'a> {
 
 impl Filters for Transformed<'_> {
     #[inline(always)]
-    fn pair(&mut self, pair: usize, ic: usize) -> Option<([Constants; 2], &[Weights])> {
+    fn pair(&mut self, pair: usize, ic: usize) -> Option<([&Constants; 2], &[Weights])> {
         let len = 2 + 36 * ic.div_ceil(8);
         let [a, b, weights @ ..] = self.eights.get(pair * len..)?.get(..len)? else { return None };
-        Some(([*a.first_chunk()?, *b.first_chunk()?], weights))
+        Some(([a.first_chunk()?, b.first_chunk()?], weights))
     }
 }
 

@@ -11,9 +11,9 @@ use crate::requantize::Requantize;
 /// Channels that share the words of a patch; their accumulators live on the stack.
 const BLOCK: usize = 32;
 
-/// Elements of a window that are made words at a time: half a 3 x 3 window over 32 channels. They live on the
+/// Elements of a window that are made words at a time: a row of a 3 x 3 window over 32 channels. They live on the
 /// stack.
-const PIECE: usize = 144;
+const PIECE: usize = 96;
 
 /// The order of [`conv2d()`] with `oc` output channels and this pool: one pixel or two at a time; one block of channels is
 /// computed before it is written, several are not.
@@ -41,7 +41,7 @@ type Sums = [[i32; BLOCK]; 2];
 /// ```text
 /// for each output pixel or two, for each block of 32 output channels:
 ///     for each two positions of the convolution:
-///         for each piece of at most 144 elements of the window:
+///         for each piece of at most 96 elements of the window:
 ///             words = the inputs under both positions, negated, one in each half
 ///             for each channel of the block: sums -= both inner products of words and the channel's weights
 ///         for each channel of the block: largest = max(largest, sums), for both positions
@@ -49,10 +49,26 @@ type Sums = [[i32; BLOCK]; 2];
 /// ```
 ///
 /// An odd last pixel is computed twice. Windows with gaps between the taps of a row are left to the portable kernel.
+#[inline(always)]
 pub fn conv2d<R: Requantize>(layer: &Conv2d<'_, R>, input: &Map, output: &Map) {
-    let has_gaps = layer.window.dilation[1] != 1 && layer.window.kernel[1] != 1;
-    if has_gaps || !layer.describes(input, output) {
-        return portable::conv2d(layer, input, output);
+    // Inlined, so that in generated code, where windows are constants, only one of the two is linked.
+    if layer.window.dilation[1] != 1 && layer.window.kernel[1] != 1 {
+        with_gaps(layer, input, output);
+    } else {
+        in_pairs(layer, input, output);
+    }
+}
+
+/// Not inlined, nor is the other: each has a frame of its own, so that their stacks do not add up.
+#[inline(never)]
+fn with_gaps<R: Requantize>(layer: &Conv2d<'_, R>, input: &Map, output: &Map) {
+    portable::conv2d(layer, input, output);
+}
+
+#[inline(never)]
+fn in_pairs<R: Requantize>(layer: &Conv2d<'_, R>, input: &Map, output: &Map) {
+    if !layer.describes(input, output) {
+        return;
     }
     let under_pool = pairs_under(&layer.pool);
     let pixels = (0..layer.output.h).flat_map(|y| (0..layer.output.w).map(move |x| [y, x]));
@@ -94,7 +110,8 @@ fn convolve<R: Requantize>(layer: &Conv2d<'_, R>, input: &Map, pair: &Pair, pixe
     let blocks = filters.zip(layer.bias.chunks(BLOCK));
     for (block, (filters, bias)) in blocks.enumerate() {
         let first = block * BLOCK;
-        let largest = largest_sums(layer, input, pair, filters, bias.len());
+        let mut largest = [[i32::MIN; BLOCK]; 2];
+        raise_to_sums(layer, input, pair, filters, bias.len(), &mut largest);
         let written = if pair.under_pool { 1 } else { 2 };
         for (pixel, largest) in pixels.iter().zip(&largest).take(written) {
             let codes = pixel.get(first..).unwrap_or_default();
@@ -103,17 +120,17 @@ fn convolve<R: Requantize>(layer: &Conv2d<'_, R>, input: &Map, pair: &Pair, pixe
     }
 }
 
-/// The largest sums of a block of channels over the pool windows of both pixels; the first of the two if they are the
-/// same.
-fn largest_sums<R>(
+/// Raises `largest` to the sums of a block of channels over the pool windows of both pixels; the first of the two if
+/// they are the same.
+fn raise_to_sums<R>(
     layer: &Conv2d<'_, R>,
     input: &Map,
     pair: &Pair,
     filters: &[i8],
     channels: usize,
-) -> Sums {
+    largest: &mut Sums,
+) {
     let mut words = [0; PIECE];
-    let mut largest = [[i32::MIN; BLOCK]; 2];
     for pool_y in 0..layer.pool.kernel[0] {
         let mut pool_x = 0;
         while pool_x < layer.pool.kernel[1] {
@@ -123,19 +140,22 @@ fn largest_sums<R>(
             let [low, high] = &mut sums;
             let [low, high] = [low, high].map(|sums| sums.get_mut(..channels).unwrap_or_default());
             add_negated_sums(layer, &patches, filters, &mut words, [low, high]);
-            for (largest, sum) in largest.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
-                *largest = (*largest).max(sum.wrapping_neg());
-            }
+            let [largest, other] = &mut *largest;
+            raise(largest, low);
+            raise(if pair.under_pool { largest } else { other }, high);
             pool_x += pair.step();
         }
     }
-    if pair.under_pool {
-        let [largest, others] = &mut largest;
-        for (largest, other) in largest.iter_mut().zip(others) {
-            *largest = (*largest).max(*other);
-        }
+}
+
+/// Raises each of `largest` to the sum of the same channel, negated.
+///
+/// Never inlined: LLVM would unroll it and keep all addresses on the stack.
+#[inline(never)]
+fn raise(largest: &mut [i32], negated: &[i32]) {
+    for (largest, sum) in largest.iter_mut().zip(negated) {
+        *largest = (*largest).max(sum.wrapping_neg());
     }
-    largest
 }
 
 /// Adds the inner products of two patches with each filter of a block, negated.
