@@ -37,13 +37,20 @@ fn export(folder: &Path, threads: &str) -> BTreeMap<String, Vec<u8>> {
     files(&folder.join("model"))
 }
 
+/// Every file below the folder, by its path there.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = std::fs::read_dir(folder).expect("the folder is there");
-    let read = |entry: std::fs::DirEntry| {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        (name, std::fs::read(entry.path()).expect("a readable file"))
-    };
-    entries.map(|entry| read(entry.expect("an entry"))).collect()
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).expect("the folder is there") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("it has one").to_string_lossy().into_owned();
+        if path.is_dir() {
+            let below = files(&path).into_iter();
+            found.extend(below.map(|(file, bytes)| (format!("{name}/{file}"), bytes)));
+        } else {
+            found.insert(name, std::fs::read(path).expect("a readable file"));
+        }
+    }
+    found
 }
 
 /// As [`assert_eq`], without printing megabytes.

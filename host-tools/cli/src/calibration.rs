@@ -12,7 +12,7 @@ pub(crate) struct Calibration {
     /// Pictures it was fitted on.
     pub(crate) held_out: usize,
     /// Confidence against accuracy of the test pictures without a temperature …
-    before: Reliability,
+    pub(crate) before: Reliability,
     /// … and with it.
     pub(crate) after: Reliability,
 }

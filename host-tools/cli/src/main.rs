@@ -11,6 +11,7 @@ mod loading;
 mod model_file;
 mod noise;
 mod outcome;
+mod plot;
 mod progress;
 mod reference;
 mod report;

@@ -8,6 +8,11 @@ pub(crate) fn bar(length: u64, what: &str) -> ProgressBar {
     bar.with_message(what.to_owned())
 }
 
+/// The bar of a whole training, its state above and its curves below.
+pub(crate) fn training_bar() -> ProgressBar {
+    ProgressBar::new(0).with_style(style("{msg}\n{wide_bar} {percent} %\n{prefix}"))
+}
+
 /// A bar over bytes that arrive; how many is not known yet.
 pub(crate) fn bytes_bar() -> ProgressBar {
     ProgressBar::new(0).with_style(style("{msg} {wide_bar} {bytes}/{total_bytes} ({eta})"))

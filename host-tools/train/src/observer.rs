@@ -30,6 +30,10 @@ pub struct BatchProgress {
     pub batches_done: usize,
     /// Batches an epoch.
     pub batches: usize,
+    /// Pictures learned from in this epoch so far.
+    pub pictures: usize,
+    /// Mean loss a picture of this batch.
+    pub batch_loss: f64,
     /// Mean loss a picture in this epoch so far.
     pub loss: f64,
     /// Share of this epoch's pictures classified rightly when they were seen, 0 to 1.

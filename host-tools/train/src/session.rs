@@ -130,6 +130,8 @@ impl Session<'_> {
                 epochs: recipe.epochs,
                 batches_done: index + 1,
                 batches: order.len().div_ceil(self.batch),
+                pictures,
+                batch_loss: result.loss / indices.len() as f64,
                 loss: sum.loss / pictures as f64,
                 accuracy: sum.correct as f64 / pictures as f64,
                 learning_rate: rate,

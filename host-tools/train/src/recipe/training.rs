@@ -1,6 +1,7 @@
 //! Training options of a recipe.
 
 use super::ClassWeights;
+use crate::engine::learning_rate;
 use crate::error::TrainError;
 use serde::{Deserialize, Serialize};
 use thumbnet_data::augment::Augmentation;
@@ -192,6 +193,13 @@ impl Training {
             problem: error.to_string(),
         })?;
         self.schedule.check()
+    }
+}
+
+impl Training {
+    /// The learning rate of step `step`, from 0, where an epoch has `steps_per_epoch`.
+    pub fn learning_rate_of(&self, step: u64, steps_per_epoch: u64) -> f64 {
+        learning_rate(self, step, steps_per_epoch)
     }
 }
 

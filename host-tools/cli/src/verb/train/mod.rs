@@ -1,6 +1,8 @@
 //! `thumbnet train`: labelled pictures in, a network out.
 
 mod observer;
+mod plots;
+mod sparkline;
 
 use super::data::{augmentation, load_pictures};
 use crate::calibration::{Calibration, Judged};
@@ -11,6 +13,7 @@ use crate::report::{print_json, thousands};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 pub(in crate::verb) use observer::{Console, interruption};
+use plots::Plots;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -164,6 +167,7 @@ impl Train {
         let seconds = start.elapsed().as_secs_f64();
         let mut report = Report::of(&trained, &folder, &dataset, seconds)?;
         report.pictures.unreadable = unreadable.len();
+        report.plots(&trained).write(&folder.join("plots"))?;
         if self.json {
             print_json(&report)?
         } else {
@@ -268,6 +272,22 @@ impl Report {
         })
     }
 
+    fn plots<'a>(&'a self, trained: &'a Trained) -> Plots<'a> {
+        let training = &trained.network.recipe().training;
+        let batch = match training.optimizer {
+            Optimizer::Gd => self.pictures.learned,
+            _ => training.batch.min(self.pictures.learned),
+        };
+        Plots {
+            training,
+            history: &self.epochs,
+            kept_epoch: self.kept_epoch,
+            steps_per_epoch: self.pictures.learned.div_ceil(batch) as u64,
+            test: self.test.as_ref(),
+            calibration: self.calibration.as_ref(),
+        }
+    }
+
     fn print(&self, folder: &Path) {
         if let Some(test) = &self.test {
             println!();
@@ -277,7 +297,7 @@ impl Report {
             println!("{}", calibration.line());
         }
         println!(
-            "\n{} with {} parameters in {} ({:.0} s)",
+            "\n{} with {} parameters in {}, curves in its folder plots ({:.0} s)",
             self.model,
             thousands(self.parameters as u64),
             folder.display(),
