@@ -109,7 +109,7 @@ pub fn to_codes(bytes: &[u8]) -> Vec<i8> {
 #[cfg(test)]
 mod tests {
     use super::{InputSpec, to_codes};
-    use crate::{LoadOptions, Pictures};
+    use crate::{LoadOptions, Pictures, Random};
     use thumbnet_graph::Fit;
     use thumbnet_kernels::geometry::Shape;
 
@@ -136,6 +136,29 @@ mod tests {
         for bad in [input(0, 28, 1), input(28, 28, 2), input(28, 70_000, 3)] {
             let message = bad.check().unwrap_err().to_string();
             assert!(message.contains("needs 1 or 3 channels"), "{message}");
+        }
+    }
+
+    #[test]
+    fn every_fit_keeps_the_range_of_any_picture() {
+        let mut random = Random::new(4, 4);
+        for round in 0..400 {
+            let mut shape = |most| Shape::new(1 + random.below(most), 1 + random.below(most), 1);
+            let [from, mut to] = [shape(40), shape(20)];
+            let c = [1, 3][round % 2];
+            let from = Shape::new(from.h, from.w, c);
+            to.c = [1, 3][round / 2 % 2];
+            let [low, high] = [20 + round as u8 % 50, 180];
+            let picture: Vec<u8> = (0..from.len())
+                .map(|_| low + random.below(usize::from(high - low)) as u8)
+                .collect();
+            for fit in [Fit::Stretch, Fit::Crop] {
+                let input = InputSpec { shape: to, fit, invert: false };
+                let mut bytes = vec![0; to.len()];
+                input.prepare(&picture, from, &mut bytes).unwrap();
+                let within = bytes.iter().all(|byte| (low..high).contains(byte));
+                assert!(within, "{from:?} {input:?} {bytes:?}");
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::error::TrainError;
 use crate::observer::Observer;
 use crate::recipe::Recipe;
 use crate::train::train;
-use thumbnet_data::{Dataset, Pictures, Random};
+use thumbnet_data::{Dataset, Pictures, folds_of};
 
 /// A label that is likely wrong.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,7 +25,8 @@ pub struct Doubt {
 /// `folds` trainings of `recipe`, each on all pictures but a part of every class.
 ///
 /// # Errors
-/// As [`train`]; [`TrainError::Stopped`] if the observer stops one of the trainings early.
+/// As [`train`]; [`TrainError::Data`] if a class has fewer pictures than there are parts; [`TrainError::Stopped`] if the
+/// observer stops one of the trainings early.
 pub fn cross_validate(
     recipe: &Recipe,
     pictures: &Pictures,
@@ -33,7 +34,8 @@ pub fn cross_validate(
     folds: usize,
     observer: &mut dyn Observer,
 ) -> Result<Vec<f32>, TrainError> {
-    let fold_of = folds_of(pictures, classes.len(), folds, recipe.training.seed);
+    check_folds(pictures, classes, folds)?;
+    let fold_of = folds_of(&pictures.labels, folds, recipe.training.seed);
     let mut probabilities = vec![0.0; pictures.len() * classes.len()];
     for fold in 0..folds {
         let [others, part] = [false, true].map(|inside| -> Vec<usize> {
@@ -64,18 +66,19 @@ pub fn cross_validate(
     Ok(probabilities)
 }
 
-/// Which part each picture is in: every class is dealt out evenly, in an order from the seed.
-fn folds_of(pictures: &Pictures, classes: usize, folds: usize, seed: u64) -> Vec<usize> {
-    let mut order: Vec<u32> = (0..pictures.len() as u32).collect();
-    Random::new(seed, u64::MAX).shuffle(&mut order);
-    let mut next = vec![0; classes];
-    let mut fold_of = vec![0; pictures.len()];
-    for index in order {
-        let count = &mut next[pictures.labels[index as usize]];
-        fold_of[index as usize] = *count % folds;
-        *count += 1;
+/// Every part must have pictures of every class.
+fn check_folds(pictures: &Pictures, classes: &[String], folds: usize) -> Result<(), TrainError> {
+    let problem = |problem| TrainError::Data { name: format!("in {folds} parts"), problem };
+    if folds < 2 {
+        return Err(problem("nothing is left to learn from: use 2 parts or more".to_owned()));
     }
-    fold_of
+    let counts = pictures.class_counts(classes.len());
+    match counts.iter().zip(classes).find(|(count, _)| **count < folds) {
+        None => Ok(()),
+        Some((count, class)) => Err(problem(format!(
+            "class `{class}` has only {count} training pictures: add some, or use fewer parts"
+        ))),
+    }
 }
 
 fn softmax(logits: &[f32], probabilities: &mut [f32]) {
@@ -109,7 +112,7 @@ pub fn doubts(probabilities: &[f32], labels: &[usize]) -> Vec<Doubt> {
 
 #[cfg(test)]
 mod tests {
-    use super::{doubts, folds_of};
+    use super::{check_folds, doubts};
     use thumbnet_data::Pictures;
     use thumbnet_graph::Shape;
 
@@ -124,17 +127,12 @@ mod tests {
     }
 
     #[test]
-    fn every_class_is_dealt_out_evenly() {
-        let labels: Vec<usize> = (0..31).map(|index| index % 3).collect();
-        let pictures = Pictures::new(Shape::new(1, 1, 1), vec![0; 31], labels);
-        let fold_of = folds_of(&pictures, 3, 4, 1);
-        for class in 0..3 {
-            let mut counts = [0; 4];
-            (0..31)
-                .filter(|index| index % 3 == class)
-                .for_each(|index| counts[fold_of[index]] += 1);
-            assert!(counts.iter().all(|count| (2..=3).contains(count)), "{counts:?}");
-        }
-        assert_ne!(fold_of, folds_of(&pictures, 3, 4, 2));
+    fn a_class_too_small_for_the_parts_is_named() {
+        let classes = ["cat".to_owned(), "dog".to_owned()];
+        let pictures = Pictures::new(Shape::new(1, 1, 1), vec![0; 5], vec![0, 0, 0, 1, 1]);
+        assert!(check_folds(&pictures, &classes, 2).is_ok());
+        let message = check_folds(&pictures, &classes, 3).expect_err("two dogs").to_string();
+        assert!(message.contains("class `dog` has only 2 training pictures"), "{message}");
+        assert!(check_folds(&pictures, &classes, 1).is_err());
     }
 }

@@ -25,6 +25,7 @@ fn one_seed_gives_one_picture_and_every_option_changes_it() {
         Augmentation { shift: 0.3, ..none },
         Augmentation { rotate: 20.0, ..none },
         Augmentation { zoom: 0.3, ..none },
+        Augmentation { crop: 0.4, ..none },
         Augmentation { flip: true, ..none },
         Augmentation { brightness: 0.3, ..none },
         Augmentation { contrast: 0.5, ..none },
@@ -53,6 +54,7 @@ fn any_options_keep_the_size_of_any_picture() {
             shift: value(0.5),
             rotate: value(180.0),
             zoom: value(0.5),
+            crop: value(0.9),
             flip: true,
             brightness: value(1.0),
             contrast: value(1.0),
@@ -68,6 +70,52 @@ fn any_options_keep_the_size_of_any_picture() {
         let share = option.own_share(&mut Random::new(seed, 3));
         assert!((0.5..=1.0).contains(&share), "{share}");
     }
+}
+
+#[test]
+fn what_moves_or_covers_pixels_makes_none_darker_or_brighter_than_all() {
+    let mut random = Random::new(9, 9);
+    for seed in 0..300 {
+        let shape = Shape::new(1 + random.below(12), 1 + random.below(12), [1, 3][random.below(2)]);
+        let mut value = |largest: f64| random.between(0.0, largest) as f32;
+        let option = Augmentation {
+            shift: value(0.5),
+            rotate: value(180.0),
+            zoom: value(0.5),
+            crop: value(0.9),
+            flip: true,
+            blur: value(1.0),
+            cutout: value(1.0),
+            ..Augmentation::default()
+        };
+        let narrow = |seed| -> Vec<u8> {
+            picture(shape, seed).into_iter().map(|byte| 90 + byte % 40).collect()
+        };
+        let mut changed = narrow(seed);
+        option.apply(&mut changed, shape, &mut Random::new(seed, 2));
+        mix(&mut changed, &narrow(seed + 1), f64::from(seed as u32) / 300.0);
+        assert_eq!(changed.len(), shape.len());
+        assert!(changed.iter().all(|byte| (90..130).contains(byte)), "{option:?} {changed:?}");
+    }
+}
+
+#[test]
+fn a_crop_shows_a_part_from_side_to_side() {
+    let shape = Shape::new(4, 4, 1);
+    let original: Vec<u8> = (0..16).map(|index| index * 10).collect();
+    let cropped = |places: [f32; 2]| {
+        let (mut warp, mut picture) = (STILL, original.clone());
+        let mut places = places.into_iter();
+        warp.crop(0.5, || places.next().unwrap());
+        warp.apply(&mut picture, shape);
+        picture
+    };
+    // Of a part of two by two pixels, each is twice as large, and their corners are its own.
+    let middle = cropped([0.0, 0.0]);
+    assert_eq!([middle[5], middle[6], middle[9], middle[10]], [63, 68, 83, 88]);
+    let [top_left, bottom_right] = [cropped([-1.0, -1.0]), cropped([1.0, 1.0])];
+    assert!(top_left.iter().all(|&byte| byte <= 75) && top_left[0] == 0, "{top_left:?}");
+    assert!(bottom_right.iter().all(|&byte| byte >= 75) && bottom_right[15] == 150);
 }
 
 #[test]
@@ -126,6 +174,7 @@ fn a_mixed_picture_lies_between_both() {
 fn a_field_out_of_its_range_is_named() {
     for (option, field) in [
         (Augmentation { shift: 0.6, ..Default::default() }, "shift"),
+        (Augmentation { crop: 0.95, ..Default::default() }, "crop"),
         (Augmentation { rotate: -1.0, ..Default::default() }, "rotate"),
         (Augmentation { mixup: f32::NAN, ..Default::default() }, "mixup"),
     ] {

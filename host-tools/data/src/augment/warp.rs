@@ -22,6 +22,14 @@ impl Warp {
         self.flip || self.zoom != 1.0 || self.degrees != 0.0 || self.shift != [0.0; 2]
     }
 
+    /// Cuts `share` of both sides away and fills the picture with the rest. `place` is asked for where the rest lies, down
+    /// and to the right: from -1 to 1 for all places.
+    pub fn crop(&mut self, share: f32, mut place: impl FnMut() -> f32) {
+        let part = 1.0 - share;
+        self.shift = self.shift.map(|shift| shift - place() * share / 2.0 / part);
+        self.zoom /= part;
+    }
+
     /// Moves the picture about its centre; what comes in over the border repeats the nearest pixel.
     pub fn apply(&self, picture: &mut [u8], shape: Shape) {
         let source = picture.to_vec();

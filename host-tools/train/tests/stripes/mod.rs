@@ -92,6 +92,7 @@ pub fn changes() -> Augmentation {
         shift: 0.1,
         rotate: 5.0,
         zoom: 0.1,
+        crop: 0.1,
         flip: false,
         brightness: 0.1,
         contrast: 0.1,

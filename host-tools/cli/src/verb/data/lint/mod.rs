@@ -7,7 +7,7 @@ use super::super::train::{Console, interruption};
 use crate::loading::Storage;
 use crate::outcome::Outcome;
 use crate::report::{print_json, thousands};
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use findings::Findings;
 use std::path::{Path, PathBuf};
@@ -87,21 +87,13 @@ impl Lint {
         findings: &mut Findings,
     ) -> anyhow::Result<()> {
         let dataset = &loaded.dataset;
-        let fewest = dataset.train.class_counts(dataset.classes.len()).into_iter().min();
-        if fewest.unwrap_or(0) < self.folds as usize {
-            bail!(
-                "{}: a class has fewer training pictures than --folds {}: lower it, or say --no-labels",
-                self.data,
-                self.folds
-            );
-        }
         let interrupted = Arc::new(AtomicBool::new(false));
         interruption(&interrupted)?;
         let mut console = Console::new(interrupted, true);
         let (pictures, classes) = (&dataset.train, &dataset.classes);
         let probabilities =
             cross_validate(recipe, pictures, classes, self.folds as usize, &mut console)
-                .context("the labels could not be judged (--no-labels leaves this out)")?;
+                .context("the labels could not be judged: lower --folds, or say --no-labels")?;
         console.finish();
         findings.add_doubts(loaded, &doubts(&probabilities, &pictures.labels));
         Ok(())
