@@ -40,6 +40,7 @@ fn run(options: &Options) -> Result<(), Failure> {
             set_up(options)?;
             test::peers(options.toolchain)?;
         }
+        Verb::Miri => test::miri()?,
     }
     Ok(())
 }

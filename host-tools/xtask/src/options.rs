@@ -14,6 +14,7 @@ Verbs:
   demo    Train, export, prove, compile and run a classifier on an emulated Cortex-M4
   test    Check everything: formatting, lints, documentation, host and emulated tests
   peers   Run the seed CNN's layers with the kernels of other Rust crates beside ours, in the emulator
+  miri    Run the kernels' tests under Miri, which finds undefined behaviour; minutes, on nightly Rust
   setup   Install what the others need and is missing, and nothing else
 
 Options:
@@ -34,6 +35,7 @@ pub(crate) enum Verb {
     Demo,
     Test,
     Peers,
+    Miri,
 }
 
 /// The parsed command line.
@@ -66,8 +68,9 @@ impl Options {
                 other => return Err(Failure::usage(other.unexpected())),
             }
         }
-        options.verb =
-            verb.ok_or_else(|| Failure::usage("say a verb: demo, test, peers or setup (--help)"))?;
+        options.verb = verb.ok_or_else(|| {
+            Failure::usage("say a verb: demo, test, peers, miri or setup (--help)")
+        })?;
         Ok(options)
     }
 
@@ -83,8 +86,11 @@ fn verb_named(word: &str) -> Result<Verb, Failure> {
         "demo" => Ok(Verb::Demo),
         "test" => Ok(Verb::Test),
         "peers" => Ok(Verb::Peers),
+        "miri" => Ok(Verb::Miri),
         "help" => Ok(Verb::Help),
-        other => Err(Failure::usage(format!("no verb '{other}'; say demo, test, peers or setup"))),
+        other => {
+            Err(Failure::usage(format!("no verb '{other}'; say demo, test, peers, miri or setup")))
+        }
     }
 }
 
@@ -109,7 +115,7 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         assert!(parse(&["tset"]).unwrap_err().contains("'tset'"));
-        assert!(parse(&[]).unwrap_err().contains("demo, test, peers or setup"));
+        assert!(parse(&[]).unwrap_err().contains("demo, test, peers, miri or setup"));
         assert!(parse(&["test", "--toolchain", "nix"]).unwrap_err().contains("nix"));
         assert!(parse(&["test", "--fast"]).unwrap_err().contains("--fast"));
     }

@@ -46,6 +46,24 @@ pub(crate) fn peers(wanted: Option<Route>) -> Result<(), Failure> {
     Firmware::of(&root().join("firmware/boards").join(PEERS), wanted)?.cargo("run --release", None)
 }
 
+/// Runs the kernels' own tests, models of instructions among them, under Miri. Says so where it is not installed.
+pub(crate) fn miri() -> Result<(), Failure> {
+    // Not `cargo`: within a run of cargo, that is the toolchain of this run, and would not take `+nightly`.
+    let miri = || {
+        let mut command = Command::new("rustup");
+        command.args(["run", "nightly", "cargo", "miri"]).current_dir(root());
+        command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO").env_remove("RUSTC");
+        command
+    };
+    let version = miri().arg("--version").output();
+    if !version.is_ok_and(|output| output.status.success()) {
+        println!("skipped: Miri (rustup component add miri rust-src --toolchain nightly)");
+        return Ok(());
+    }
+    let words = "test --package thumbnet-kernels --features pack --lib";
+    step(&format!("cargo +nightly miri {words}"), miri().args(words.split_whitespace()))
+}
+
 /// The crates for bare metal: their `.cargo/config.toml` names the target.
 fn folders_with_a_target(boards: &Path) -> Result<Vec<PathBuf>, Failure> {
     let entries = std::fs::read_dir(boards)

@@ -181,7 +181,8 @@ mod tests {
             }
         }
         let mut state = 1_u64;
-        for _ in 0..100_000 {
+        // Miri takes its time.
+        for _ in 0..if cfg!(miri) { 100 } else { 100_000 } {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let (a, b) = ((state >> 32) as i32, state as i32);
             assert_eq!(smmlar_of_short_products(a, b, 5), smmlar(a, b, 5), "{a} {b}");
@@ -208,7 +209,8 @@ mod tests {
             bits ^= bits << 5;
             f32::from_bits((bits & 0x807f_ffff) | (((bits >> 3) & 0x0700_0000) + 0x3c00_0000))
         };
-        for _ in 0..100_000 {
+        // Miri takes its time.
+        for _ in 0..if cfg!(miri) { 100 } else { 100_000 } {
             let (a, b, c) = (next(), next(), next());
             assert_eq!(fma(a, b, c), std::primitive::f32::mul_add(a, b, c), "{a:?} {b:?} {c:?}");
         }

@@ -30,3 +30,34 @@ pub(crate) fn weights_of_chunks(chunks: &mut [Chunk]) -> &mut [WinogradWeights] 
     let (_, weights, _) = unsafe { chunks.align_to_mut::<WinogradWeights>() };
     weights
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{bytes_of_chunks, chunks_mut, weights_of_chunks, words_mut};
+
+    #[repr(align(4))]
+    struct Scratch([i8; 72]);
+
+    #[test]
+    fn aligned_scratch_memory_is_whole_chunks_and_words() {
+        let mut scratch = Scratch([0; 72]);
+        assert_eq!(words_mut(&mut scratch.0).len(), 18);
+        let chunks = chunks_mut(&mut scratch.0);
+        assert_eq!(chunks.len(), 4);
+        chunks[3] = [u32::MAX; 4];
+        assert_eq!(weights_of_chunks(chunks).len(), 2);
+        assert_eq!(bytes_of_chunks(chunks)[48..], [-1; 16]);
+        assert_eq!(scratch.0[48..64], [-1; 16]);
+    }
+
+    #[test]
+    fn memory_that_is_not_aligned_is_less_but_sound() {
+        let mut scratch = Scratch([0; 72]);
+        for start in 0..8 {
+            let words = words_mut(&mut scratch.0[start..]);
+            assert_eq!(words.len(), 18 - start.div_ceil(4), "{start}");
+            words.fill(1);
+            chunks_mut(&mut scratch.0[start..]).fill([2; 4]);
+        }
+    }
+}
