@@ -4,6 +4,7 @@
 mod calibration;
 mod classify;
 mod evaluation;
+mod float_sums;
 mod form;
 mod inference;
 mod input_shape;

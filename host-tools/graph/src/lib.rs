@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod codes_op;
+pub mod evaluate;
 mod graph;
 pub mod onnx;
 mod op;

@@ -1,5 +1,6 @@
 //! `thumbnet run`: tensors in, tensors out.
 
+use crate::float_sums;
 use crate::input_shape::InputShapeOption;
 use crate::model_file;
 use crate::outcome::Outcome;
@@ -11,6 +12,7 @@ use clap::{Args, ValueEnum};
 use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
 use std::path::{Path, PathBuf};
 use thumbnet_compile::Tuning;
+use thumbnet_graph::Int8Graph;
 use thumbnet_graph::onnx::{Interface, import, resolve};
 use thumbnet_simulate::desktop::Simulator;
 use thumbnet_simulate::{arrays, boards, qemu};
@@ -19,6 +21,7 @@ const EXAMPLES: &str = "\
 Examples:
   thumbnet run model.onnx --inputs x.npy -o y.npy
   thumbnet run model.onnx --inputs x.npy -o y.npy --runtime qemu
+  thumbnet run model.onnx --inputs x.npy -o y.npy --explain   # where onnxruntime differs, and why
 
 The arrays are those that the file's other runtimes take and give: first axis samples, then the shape and the type
 that the ONNX file declares.";
@@ -43,6 +46,10 @@ pub(crate) struct Run {
     /// The board that the emulator is.
     #[arg(long, value_name = "BOARD", default_value = qemu::BOARD)]
     board: String,
+    /// Also say which accumulators onnxruntime rounds otherwise, because the file sums layers in float; evaluates every
+    /// layer twice more.
+    #[arg(long)]
+    explain: bool,
     #[command(flatten)]
     tuning: TuningOptions,
 }
@@ -74,23 +81,26 @@ impl Run {
             ];
             return reference::run(arguments, &Tuning::default());
         }
-        let interface = self.interface()?;
+        let (graph, interface) = self.read()?;
         let inputs = arrays::read_inputs(&self.inputs, &interface)?;
         let logits = match self.runtime {
             Runtime::Qemu => self.in_emulator(&inputs)?,
             _ => self.on_desktop(&inputs)?,
         };
         arrays::write_outputs(&self.output, &interface, &logits)?;
+        if self.explain {
+            float_sums::print(&graph, &float_sums::count(&graph, &interface, &inputs));
+        }
         Ok(Outcome::Good)
     }
 
-    /// What the file itself takes and gives.
-    fn interface(&self) -> anyhow::Result<Interface> {
+    /// The network, and what the file itself takes and gives.
+    fn read(&self) -> anyhow::Result<(Int8Graph, Interface)> {
         let file = self.file.display().to_string();
         let bytes = std::fs::read(&self.file).with_context(|| format!("{file} cannot be read"))?;
         let folder = self.file.parent().unwrap_or(Path::new(""));
         let bytes = resolve(&bytes, &file, folder, None)?;
-        Ok(import(&bytes, &file)?.1)
+        Ok(import(&bytes, &file)?)
     }
 
     fn on_desktop(&self, inputs: &[Vec<i8>]) -> anyhow::Result<Vec<Vec<i8>>> {

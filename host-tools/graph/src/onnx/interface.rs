@@ -2,7 +2,7 @@
 //! with the very arrays that its other runtimes take and give.
 
 use super::lower::View;
-use crate::graph::Quantization;
+use crate::graph::{Quantization, TensorId};
 
 /// Element types that a model may take or give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Interface {
     pub(crate) output_format: Quantization,
     /// From the logits' codes to the output.
     pub(crate) tail: Vec<TailStep>,
+    /// What layers make whose file sums in float.
+    pub(crate) float_sums: Vec<TensorId>,
 }
 
 /// A step between the logits and a file's output.
@@ -83,6 +85,12 @@ impl Interface {
             memory[offset] = code;
         }
         Some(memory)
+    }
+
+    /// The maps that layers make between DequantizeLinear and QuantizeLinear: the file sums them in
+    /// f32 and not in integers, and its runtimes may round a sum near a half to the other neighbour.
+    pub fn float_sums(&self) -> &[TensorId] {
+        &self.float_sums
     }
 
     /// The file's output for the graph's logits.

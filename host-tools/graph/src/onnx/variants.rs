@@ -5,8 +5,9 @@ use super::proto::{
     AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, attribute_type,
     data_type,
 };
-use super::{Form, read, write};
+use super::{Form, import, read, write};
 use crate::codes_op::{CodesOp, Mean, MeanArithmetic, ZeroPoint};
+use crate::evaluate::{evaluate, float_sums};
 use crate::graph::{Int8Graph, Quantization, Tensor};
 use crate::op::Op;
 use crate::testing::seed_cnn;
@@ -317,6 +318,21 @@ fn padding_may_be_said_in_words() {
     expected.nodes[1].op = Op::MaxPool2d(Window { padding, ..window });
     expected.tensors[2].shape = Shape::new(10, 10, 32);
     assert_eq!(graph, expected);
+}
+
+#[test]
+fn layers_between_dequantized_maps_are_summed_in_float() {
+    let graph = seed_cnn(1);
+    let layers = graph.nodes.iter().filter(|node| matches!(node.op, Op::Conv2d(_))).count();
+    for (form, count) in [(Form::QLinear, 0), (Form::Qdq, layers)] {
+        let (graph, interface) = import(&write(&graph, form), "m.onnx").unwrap();
+        assert_eq!(interface.float_sums().len(), count);
+        let codes = evaluate(&graph, &[17; 784]);
+        let sums = float_sums(&graph, interface.float_sums(), &codes);
+        // Scales of our own QDQ files are such that sums in float are exact.
+        assert!(sums.iter().all(|layer| layer.otherwise == 0), "{sums:?}");
+        assert_eq!(sums.len(), count);
+    }
 }
 
 #[test]

@@ -1,13 +1,9 @@
-//! For tests of this and other crates (feature `testing`): random valid graphs, and a plain
-//! evaluation of a graph as ONNX defines it.
+//! For tests of this and other crates (feature `testing`): random valid graphs.
 
-mod codes;
-mod evaluate;
 mod random;
 mod random_codes;
 mod random_graph;
 
-pub use evaluate::evaluate;
 pub use random::Random;
 pub use random_codes::codes_graph;
 pub use random_graph::{int8_graph, seed_cnn};

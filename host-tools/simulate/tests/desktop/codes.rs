@@ -5,7 +5,8 @@ use super::{compiled, packed};
 use std::collections::BTreeSet;
 use thumbnet_compile::Program;
 use thumbnet_graph::Int8Graph;
-use thumbnet_graph::testing::{Random, codes_graph, evaluate};
+use thumbnet_graph::evaluate::evaluate;
+use thumbnet_graph::testing::{Random, codes_graph};
 use thumbnet_kernels::{Armv7em, Backend, Portable, Scalar};
 use thumbnet_simulate::desktop::Simulator;
 

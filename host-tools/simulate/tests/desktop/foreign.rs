@@ -4,8 +4,8 @@
 use std::path::Path;
 use thumbnet_compile::{InstructionSet, Optimize, Options, Program, compile};
 use thumbnet_graph::Int8Graph;
+use thumbnet_graph::evaluate::evaluate;
 use thumbnet_graph::onnx::import;
-use thumbnet_graph::testing::evaluate;
 use thumbnet_kernels::{Armv7em, Backend, Portable};
 use thumbnet_simulate::arrays::read_inputs;
 use thumbnet_simulate::desktop::Simulator;

@@ -20,6 +20,8 @@ pub(crate) struct Draft<P: Precision> {
     input_layout: Option<Vec<(Piece, usize)>>,
     /// The scales of maps that have one for each channel.
     channel_scales: HashMap<TensorId, Rc<[f32]>>,
+    /// What layers make whose file sums in float, in execution order.
+    float_sums: Vec<TensorId>,
 }
 
 #[derive(Debug)]
@@ -44,6 +46,7 @@ impl<P: Precision> Draft<P> {
                 nodes: Vec::new(),
                 input_layout: None,
                 channel_scales: HashMap::new(),
+                float_sums: Vec::new(),
             },
             INPUT,
         )
@@ -71,6 +74,16 @@ impl<P: Precision> Draft<P> {
         let (name, op, inputs) = node;
         self.nodes.push(Node { name, op, inputs, output });
         output
+    }
+
+    /// Says that the file sums in float what `tensor` holds.
+    pub(crate) fn set_float_sums(&mut self, tensor: TensorId) {
+        self.float_sums.push(tensor);
+    }
+
+    /// What layers make whose file sums in float, in execution order.
+    pub(crate) fn float_sums(&self) -> &[TensorId] {
+        &self.float_sums
     }
 
     /// Notes that `tensor` has a scale for each channel.

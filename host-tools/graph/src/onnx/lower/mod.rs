@@ -292,6 +292,7 @@ impl Lowering<'_> {
     fn finish(mut self) -> Result<(Int8Graph, Interface), OnnxError> {
         self.quantize_output()?;
         let Outcome { logits, dims, tail } = self.outcome()?;
+        let float_sums = self.draft.float_sums().to_vec();
         let (graph, input_view) = self.draft.finish(logits, self.raw)?;
         let interface = Interface {
             input: self.raw.input.clone(),
@@ -300,6 +301,7 @@ impl Lowering<'_> {
             input_view,
             output_format: graph.tensor(logits).format,
             tail,
+            float_sums,
         };
         Ok((graph, interface))
     }

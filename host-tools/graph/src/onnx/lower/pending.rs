@@ -184,7 +184,11 @@ impl Lowering<'_> {
         }
         let inputs = below.map_or(inputs.clone(), |tensor| vec![tensor]);
         let name = if is_last { name.to_owned() } else { format!("{name}_before_activation") };
+        let is_layer = matches!(op, Op::Conv2d(_));
         let tensor = self.draft.emit((node.clone(), op, inputs), (name, *shape, codes.format));
+        if is_layer {
+            self.draft.set_float_sums(tensor);
+        }
         if let Some(scales) = &codes.channel_scales {
             self.draft.set_channel_scales(tensor, Rc::clone(scales));
         }

@@ -1,6 +1,6 @@
 //! The operations on codes as onnxruntime without optimizations computes them, as plainly as can be.
 
-use super::evaluate::{Map, positions, quantize, real, saturate, step};
+use super::{Map, positions, quantize, real, saturate, step};
 use crate::codes_op::{Axis, CodesOp, Combine, Mean, MeanArithmetic, ZeroPoint};
 use crate::graph::Quantization;
 use thumbnet_kernels::geometry::Shape;

@@ -1,7 +1,11 @@
 //! A graph evaluated node by node, as onnxruntime without optimizations computes it: slow, obvious,
 //! independent of compiler and kernels.
 
-use super::codes;
+mod codes;
+mod float_sums;
+
+pub use float_sums::{FloatSums, float_sums};
+
 use crate::graph::{Int8Graph, Node, Quantization};
 use crate::op::{Conv2d, Int8Weights, Op};
 use thumbnet_kernels::geometry::{Shape, Window};
