@@ -10,6 +10,7 @@ pub mod evaluate;
 mod graph;
 pub mod onnx;
 mod op;
+pub mod qlinear;
 mod queries;
 pub mod requantization;
 mod shape;

@@ -6,6 +6,7 @@ use super::{Site, add, product};
 use crate::call::Call;
 use crate::error::CompileError;
 use crate::fold::fold_zero_point;
+use thumbnet_graph::qlinear::{product_rule, sum_rule};
 use thumbnet_graph::{Axis, CodesOp, Combine, Mean, MeanArithmetic, Quantization, ZeroPoint};
 use thumbnet_kernels::portable::{self, AveragePoolFloat, Function, Pad, Rule};
 use thumbnet_kernels::requantize::Rounding;
@@ -75,27 +76,21 @@ fn lower_combine(site: &Site<'_>, combine: Combine) -> Result<Call, CompileError
     let [lhs, rhs] = [0, 1].map(|index| site.format(site.head.inputs[index]));
     let output = site.format(site.output());
     add::check_range(site, lhs, rhs)?;
-    let (rule, zero_point) = match combine {
+    let combine = match combine {
         Combine::Real(function) => {
             let zero_points = [lhs.zero_point, rhs.zero_point];
             let scales = [lhs.scale, rhs.scale, output.scale];
-            (Rule::Real { function, zero_points, scales }, ZeroPoint::AfterRounding)
+            let rule = Rule::Real { function, zero_points, scales };
+            portable::Combine { rule, rounding: rounding(site, ZeroPoint::AfterRounding, output) }
         }
         Combine::QLinearAdd { unsigned } => {
-            let rule = fused_sum(lhs, rhs, output, unsigned);
-            // Its zero points are part of the addend.
-            let offset = if unsigned { -128 } else { 0 };
-            let rounding = Rounding { addend: 0.0, offset, min: site.min(), max: site.max() };
-            let exact = portable::Combine { rule, rounding };
+            let exact = clamped(site, sum_rule(lhs, rhs, output, unsigned));
             return Ok(add::equal_to(site, &exact).unwrap_or(Call::Combine(exact)));
         }
-        Combine::QLinearMul { unsigned } => {
-            let zero_points = [lhs.zero_point, rhs.zero_point];
-            let factor = lhs.scale * rhs.scale / output.scale;
-            (Rule::ScaledProduct { zero_points, factor }, ZeroPoint::BeforeRounding { unsigned })
-        }
+        Combine::QLinearMul { unsigned } => clamped(site, product_rule(lhs, rhs, output, unsigned)),
     };
-    if let Rule::Real { function: Function::Multiply, .. } | Rule::ScaledProduct { .. } = rule
+    if let Rule::Real { function: Function::Multiply, .. } | Rule::ScaledProduct { .. } =
+        combine.rule
         && !(65_025.0 * lhs.scale * rhs.scale / output.scale).is_finite()
     {
         return site.unsupported(
@@ -103,16 +98,13 @@ fn lower_combine(site: &Site<'_>, combine: Combine) -> Result<Call, CompileError
             "quantize the two tensors with smaller scales",
         );
     }
-    Ok(Call::Combine(portable::Combine { rule, rounding: rounding(site, zero_point, output) }))
+    Ok(Call::Combine(combine))
 }
 
-/// The sum that onnxruntime computes with fused multiply-adds on the codes of the file.
-fn fused_sum(lhs: Quantization, rhs: Quantization, to: Quantization, unsigned: bool) -> Rule {
-    let code_offset = if unsigned { 128 } else { 0 };
-    let factors = [lhs.scale / to.scale, rhs.scale / to.scale];
-    let zero = |format: Quantization| f32::from(i16::from(format.zero_point) + code_offset);
-    let zeros = factors[0].mul_add(zero(lhs), factors[1] * zero(rhs));
-    Rule::FusedSum { factors, addend: zero(to) - zeros, code_offset }
+/// An operation with its results clamped as the step wants them.
+fn clamped(site: &Site<'_>, (rule, rounding): (Rule, Rounding)) -> portable::Combine {
+    let rounding = Rounding { min: site.min(), max: site.max(), ..rounding };
+    portable::Combine { rule, rounding }
 }
 
 fn rounding(site: &Site<'_>, zero_point: ZeroPoint, to: Quantization) -> Rounding {

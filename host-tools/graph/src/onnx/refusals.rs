@@ -1,8 +1,8 @@
 //! Tests: each kind of wrong file gets its own error. A valid file is changed in one place.
 
 use super::proto::{
-    GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto, ValueInfoProto,
-    data_type,
+    AttributeProto, GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto,
+    ValueInfoProto, attribute_type, data_type,
 };
 use super::{Form, OnnxError, read, write};
 use crate::testing::seed_cnn;
@@ -245,6 +245,38 @@ fn a_float_tensor_between_layers_is_refused() {
         let float = node(model, "Conv").output[0].clone();
         let mut layers = graph(model).node.iter_mut().filter(|node| node.op_type == "Conv");
         layers.nth(1).unwrap().input[0] = float;
+    });
+}
+
+#[test]
+fn joined_maps_of_two_ranges_are_quantized_before_they_are_transposed() {
+    assert_refused!(Qdq, Quantization, |model| {
+        let mut layers = graph(model).node.iter().filter(|node| node.op_type == "Conv");
+        let map = layers.nth(1).unwrap().input[0].clone();
+        let made = |op: &str, input: &[&str], attribute| NodeProto {
+            op_type: op.to_owned(),
+            input: input.iter().map(|&name| name.to_owned()).collect(),
+            output: vec![op.to_owned()],
+            attribute,
+            ..Default::default()
+        };
+        let perm = AttributeProto {
+            name: "perm".to_owned(),
+            ints: vec![0, 1, 3, 2],
+            r#type: attribute_type::INTS,
+            ..Default::default()
+        };
+        graph(model).node.extend([
+            made("Relu", &[&map], vec![]),
+            made("Concat", &[&map, "Relu"], vec![]),
+            made("Transpose", &["Concat"], vec![perm]),
+            made(
+                "QuantizeLinear",
+                &["Transpose", "conv1_out_scale", "conv1_out_zero_point"],
+                vec![],
+            ),
+        ]);
+        graph(model).output[0].name = "QuantizeLinear".to_owned();
     });
 }
 

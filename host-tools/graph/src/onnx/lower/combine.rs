@@ -73,6 +73,11 @@ impl Lowering<'_> {
     /// com.microsoft QLinearAdd and QLinearMul.
     pub(crate) fn qlinear_combined(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
         node.only(&self.raw.file, &[])?;
+        for (map, constant) in [(0, 3), (3, 0)] {
+            if let Value::Constant(_) = self.value(node, constant)? {
+                return self.qlinear_with_constant(node, map, constant);
+            }
+        }
         let (lhs, from) = self.codes_operand(node, 0)?;
         let (rhs, _) = self.codes_operand(node, 3)?;
         let unsigned = from.unsigned;

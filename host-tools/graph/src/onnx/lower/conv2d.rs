@@ -14,23 +14,22 @@ use thumbnet_kernels::geometry::Shape;
 
 impl<P: Precision> Lowering<'_, P> {
     pub(crate) fn conv(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
-        let x = self.real_operand(node, 0)?;
+        let mut x = self.real_operand(node, 0)?;
         let weights = P::constant(self, node, 1)?;
-        let conv = self.convolution(node, &x, &weights, 2)?;
-        let shape = self.as_map(node, &x)?;
+        let shape = self.as_map(node, &mut x)?;
+        let conv = self.convolution(node, (&x, shape), &weights, 2)?;
         self.pend(node, Op::Conv2d(conv), vec![(x, shape)])
     }
 
     fn convolution(
         &mut self,
         node: &RawNode,
-        x: &Operand,
+        (x, input): (&Operand, Shape),
         weights: &P::Constant,
         bias: usize,
     ) -> Result<Conv2d<P>, OnnxError> {
         let known = [window::ATTRIBUTES.as_slice(), &["group"]].concat();
         node.only(&self.raw.file, &known)?;
-        let input = self.as_map(node, x)?;
         let &[oc, ic, kh, kw] = P::dims(weights) else {
             let reason = format!("its weights have shape {:?}", P::dims(weights));
             return Err(self.refuse(node, reason, "use two-dimensional convolutions"));
@@ -81,9 +80,10 @@ impl<P: Precision> Lowering<'_, P> {
 
 impl Lowering<'_> {
     pub(crate) fn qlinear_conv(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
-        let (x, _) = self.codes_operand(node, 0)?;
+        let (mut x, _) = self.codes_operand(node, 0)?;
         let weights = self.weight_codes(node, 3, 0)?;
-        let conv = self.convolution(node, &x, &weights, 8)?;
+        let shape = self.as_map(node, &mut x)?;
+        let conv = self.convolution(node, (&x, shape), &weights, 8)?;
         self.emit_codes(node, Op::Conv2d(conv), &[x], [6, 7])
     }
 

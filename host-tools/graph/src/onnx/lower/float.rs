@@ -41,6 +41,7 @@ impl<'a> Lowering<'a, FloatWeights> {
             "AveragePool" => self.average_pool(node),
             "GlobalAveragePool" => self.global_average_pool(node),
             "ReduceMean" => self.reduce_mean(node),
+            "ReduceMax" => self.reduce_max(node),
             "Add" => self.add(node),
             "Sub" | "Mul" | "Div" => self.scaled_by_constant(node),
             "BatchNormalization" => self.batch_normalization(node),

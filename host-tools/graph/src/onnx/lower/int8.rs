@@ -2,6 +2,7 @@
 //! QuantizeLinear.
 
 use super::Lowering;
+use super::join::Layout;
 use super::operands::Operand;
 use super::precision::{LayerConstants, Precision};
 use super::value::{QuantizedConstant, Value};
@@ -29,6 +30,17 @@ impl Precision for Int8Weights {
         index: usize,
     ) -> Result<Operand, OnnxError> {
         lowering.dequantized_operand(node, index)
+    }
+
+    fn copied_map(
+        lowering: &mut Lowering<'_>,
+        node: &RawNode,
+        operand: &Operand,
+    ) -> Result<Option<Operand>, OnnxError> {
+        if lowering.draft.channel_scales(operand.tensor).is_some() {
+            return Ok(None);
+        }
+        lowering.copied(node, operand, Layout::ChannelsFirst).map(Some)
     }
 
     fn result(

@@ -21,6 +21,8 @@ pub(crate) struct Join {
     node: String,
     maps: Vec<Real>,
     axis: i64,
+    /// How ONNX sees the result, before anything reshapes it.
+    view: View,
 }
 
 impl Lowering<'_> {
@@ -47,6 +49,12 @@ impl Lowering<'_> {
                 "quantize all that it joins",
             ));
         };
+        if let Some((operands, format)) = self.of_one_format(&maps) {
+            let made = (node.name.clone(), name, format);
+            let (tensor, view) = self.join(node, operands, axis, made)?;
+            let source = Source::Tensor(tensor);
+            return Ok(Value::Real(Real { source, view, clamp: Clamp::NONE }));
+        }
         let dims: Vec<Vec<usize>> = maps.iter().map(|map| map.view.dims()).collect();
         let rank = dims[0].len();
         let joined = normalized(axis, rank).filter(|axis| {
@@ -59,20 +67,46 @@ impl Lowering<'_> {
         };
         let mut made = dims[0].clone();
         made[joined] = dims.iter().fold(0, |sum: usize, dims| sum.saturating_add(dims[joined]));
-        self.joins.push(Join { node: node.name.clone(), maps, axis });
-        let (source, view) = (Source::Join(self.joins.len() - 1), View::row_major(&made));
+        let view = View::row_major(&made);
+        self.joins.push(Join { node: node.name.clone(), maps, axis, view: view.clone() });
+        let source = Source::Join(self.joins.len() - 1);
         Ok(Value::Real(Real { source, view, clamp: Clamp::NONE }))
+    }
+
+    /// The tensors that `maps` are, and their format, if they are dequantized codes of one format:
+    /// then they are joined as they are, and no QuantizeLinear is needed.
+    fn of_one_format(&self, maps: &[Real]) -> Option<(Vec<Operand>, Quantization)> {
+        let tensor = |map: &Real| match map.source {
+            Source::Tensor(tensor) if !map.is_float() => Some(tensor),
+            _ => None,
+        };
+        let format = self.draft.format(tensor(maps.first()?)?)?;
+        let operand = |map: &Real| {
+            let tensor = tensor(map)?;
+            let same = self.draft.format(tensor) == Some(format)
+                && self.draft.channel_scales(tensor).is_none();
+            same.then(|| Operand { tensor, view: map.view.clone() })
+        };
+        let operands = maps.iter().map(operand).collect::<Option<_>>()?;
+        Some((operands, format))
     }
 
     /// Brings the maps of a Concat to one format and joins them there.
     pub(crate) fn emit_join(
         &mut self,
         quantizer: &RawNode,
-        index: usize,
+        (index, view): (usize, &View),
         to: Quantization,
         name: String,
     ) -> Result<(TensorId, View), OnnxError> {
         let join = self.joins[index].clone();
+        if join.view != *view {
+            return Err(self.refuse_quantization(
+                quantizer,
+                "it quantizes joined maps that were reshaped or transposed after that".to_owned(),
+                "quantize right after the Concat",
+            ));
+        }
         let mut operands = Vec::with_capacity(join.maps.len());
         for (index, map) in join.maps.iter().enumerate() {
             let Some(table) = self.table_of(quantizer, map)? else {

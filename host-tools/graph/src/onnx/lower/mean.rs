@@ -15,8 +15,8 @@ impl Lowering<'_> {
     /// AveragePool between DequantizeLinear and QuantizeLinear.
     pub(crate) fn mean_pool(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
         self.check_average_pool(node)?;
-        let x = self.real_operand(node, 0)?;
-        let shape = self.as_map(node, &x)?;
+        let mut x = self.real_operand(node, 0)?;
+        let shape = self.as_map(node, &mut x)?;
         let mean = self.average(node, shape, self.raw.opset)?;
         self.pend(node, Op::Codes(CodesOp::Mean(mean)), vec![(x, shape)])
     }
@@ -24,16 +24,16 @@ impl Lowering<'_> {
     /// GlobalAveragePool between DequantizeLinear and QuantizeLinear.
     pub(crate) fn mean_of_map(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
         node.only(&self.raw.file, &[])?;
-        let x = self.real_operand(node, 0)?;
-        let shape = self.as_map(node, &x)?;
+        let mut x = self.real_operand(node, 0)?;
+        let shape = self.as_map(node, &mut x)?;
         self.pend(node, whole_map(shape, SumOrder::Lanes), vec![(x, shape)])
     }
 
     /// ReduceMean between DequantizeLinear and QuantizeLinear, over rows and columns.
     pub(crate) fn mean_over_axes(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
         let x = self.real_operand(node, 0)?;
-        let spatial = self.spatial_mean(node, &x)?;
-        let shape = self.as_map(node, &spatial.x)?;
+        let mut spatial = self.spatial_mean(node, &x)?;
+        let shape = self.as_map(node, &mut spatial.x)?;
         let order = if spatial.channels_first { SumOrder::Packets } else { SumOrder::Rows };
         let value = self.pend(node, whole_map(shape, order), vec![(spatial.x, shape)])?;
         Ok(match value {
@@ -49,8 +49,8 @@ impl Lowering<'_> {
     pub(crate) fn qlinear_average_pool(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
         self.check_average_pool(node)?;
         let (x, from) = self.codes_operand(node, 0)?;
-        let (x, channels_last) = self.channels_first(node, x)?;
-        let shape = self.as_map(node, &x)?;
+        let (mut x, channels_last) = self.channels_first(node, x)?;
+        let shape = self.as_map(node, &mut x)?;
         let mut mean = self.average(node, shape, 1)?;
         let zero_point = ZeroPoint::BeforeRounding { unsigned: from.unsigned };
         mean.arithmetic = MeanArithmetic::Real(SumOrder::Rows, zero_point);
@@ -65,8 +65,8 @@ impl Lowering<'_> {
     ) -> Result<Value, OnnxError> {
         node.only(&self.raw.file, &["channels_last"])?;
         let (x, _) = self.codes_operand(node, 0)?;
-        let (x, channels_last) = self.channels_first(node, x)?;
-        let shape = self.as_map(node, &x)?;
+        let (mut x, channels_last) = self.channels_first(node, x)?;
+        let shape = self.as_map(node, &mut x)?;
         let op = Op::Codes(CodesOp::Mean(Mean::whole(shape, MeanArithmetic::ScaledSum)));
         let value = self.emit_codes(node, op, &[x], [3, 4])?;
         Ok(restored(value, channels_last))

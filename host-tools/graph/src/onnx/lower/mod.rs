@@ -29,6 +29,7 @@ mod pad;
 mod pending;
 mod pool;
 mod precision;
+mod qlinear_constants;
 mod quantize;
 mod relu;
 mod resize;
@@ -255,6 +256,7 @@ impl Lowering<'_> {
             (Domain::Standard, "AveragePool") => self.mean_pool(node),
             (Domain::Standard, "GlobalAveragePool") => self.mean_of_map(node),
             (Domain::Standard, "ReduceMean") => self.mean_over_axes(node),
+            (Domain::Standard, "ReduceMax") => self.reduce_max(node),
             (Domain::Microsoft, "QLinearAveragePool") => self.qlinear_average_pool(node),
             (Domain::Microsoft, "QLinearGlobalAveragePool") => {
                 self.qlinear_global_average_pool(node)
@@ -279,6 +281,7 @@ impl Lowering<'_> {
                 self.quantize_logits(node)?;
                 self.softmax(node)
             }
+            (Domain::Microsoft, "QLinearSoftmax") => self.qlinear_softmax(node),
             (Domain::Standard, "Shape") => self.shape_of(node),
             (Domain::Standard, op) if views::is_view(op) => self.reviewed(node),
             (Domain::Standard | Domain::Microsoft, _) => match self.function(node)? {

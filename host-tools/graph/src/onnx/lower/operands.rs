@@ -76,8 +76,13 @@ impl Lowering<'_> {
 }
 
 impl<P: Precision> Lowering<'_, P> {
-    /// The shape of an operand that must be a whole map `[1, c, h, w]`.
-    pub(crate) fn as_map(&mut self, node: &RawNode, operand: &Operand) -> Result<Shape, OnnxError> {
+    /// The shape of an operand that must be a whole map `[1, c, h, w]`; one whose axes lie otherwise
+    /// in memory is copied if it can be.
+    pub(crate) fn as_map(
+        &mut self,
+        node: &RawNode,
+        operand: &mut Operand,
+    ) -> Result<Shape, OnnxError> {
         let dims = operand.view.dims();
         if dims.len() != 4 || dims[0] != 1 {
             return Err(self.refuse(
@@ -93,6 +98,10 @@ impl<P: Precision> Lowering<'_, P> {
             self.draft.shape(operand.tensor).unwrap_or(Shape::new(dims[2], dims[3], dims[1]));
         let view = self.draft.memory_view(operand.tensor, &operand.view);
         if view != Some(View::nchw(shape)) {
+            if let Some(copy) = P::copied_map(self, node, operand)? {
+                *operand = copy;
+                return Ok(Shape::new(dims[2], dims[3], dims[1]));
+            }
             return Err(self.refuse(
                 node,
                 "its input was transposed or reshaped so that channels are mixed with positions"

@@ -16,8 +16,8 @@ use thumbnet_kernels::geometry::{Padding, Shape, Window};
 impl<P: Precision> Lowering<'_, P> {
     pub(crate) fn max_pool(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
         self.check_max_pool(node)?;
-        let x = self.real_operand(node, 0)?;
-        let shape = self.as_map(node, &x)?;
+        let mut x = self.real_operand(node, 0)?;
+        let shape = self.as_map(node, &mut x)?;
         let window = self.max_window(node, shape)?;
         self.pend(node, Op::MaxPool2d(window), vec![(x, shape)])
     }
@@ -37,8 +37,8 @@ impl<P: Precision> Lowering<'_, P> {
     pub(crate) fn average_pool(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
         let known = [window::ATTRIBUTES.as_slice(), &["ceil_mode", "count_include_pad"]].concat();
         node.only(&self.raw.file, &known)?;
-        let x = self.real_operand(node, 0)?;
-        let shape = self.as_map(node, &x)?;
+        let mut x = self.real_operand(node, 0)?;
+        let shape = self.as_map(node, &mut x)?;
         let window = self.round_up(node, self.window(node, None, shape)?, shape)?;
         if window.padding != Padding::NONE {
             return Err(self.refuse(
@@ -52,26 +52,31 @@ impl<P: Precision> Lowering<'_, P> {
 
     pub(crate) fn global_average_pool(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
         node.only(&self.raw.file, &[])?;
-        let x = self.real_operand(node, 0)?;
-        let shape = self.as_map(node, &x)?;
+        let mut x = self.real_operand(node, 0)?;
+        let shape = self.as_map(node, &mut x)?;
         self.pend(node, whole_map(shape), vec![(x, shape)])
     }
 
     /// A mean over rows and columns is a global average pool.
     pub(crate) fn reduce_mean(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
         let x = self.real_operand(node, 0)?;
-        let SpatialMean { x, dims, .. } = self.spatial_mean(node, &x)?;
-        let shape = self.as_map(node, &x)?;
-        match self.pend(node, whole_map(shape), vec![(x, shape)])? {
-            Value::Real(real) => {
-                let view = real.view.reshaped(&dims).unwrap_or(real.view);
-                Ok(Value::Real(Real { view, ..real }))
-            }
-            other => Ok(other),
-        }
+        let SpatialMean { mut x, dims, .. } = self.spatial_mean(node, &x)?;
+        let shape = self.as_map(node, &mut x)?;
+        let value = self.pend(node, whole_map(shape), vec![(x, shape)])?;
+        Ok(reshaped_real(value, &dims))
     }
 
-    /// What a ReduceMean of `x` is, which must be one over rows and columns.
+    /// The largest value over rows and columns is a global max pool.
+    pub(crate) fn reduce_max(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
+        let x = self.real_operand(node, 0)?;
+        let SpatialMean { mut x, dims, .. } = self.spatial_mean(node, &x)?;
+        let shape = self.as_map(node, &mut x)?;
+        let window = Window { kernel: [shape.h, shape.w], ..Window::UNIT };
+        let value = self.pend(node, Op::MaxPool2d(window), vec![(x, shape)])?;
+        Ok(reshaped_real(value, &dims))
+    }
+
+    /// What a ReduceMean or ReduceMax of `x` is, which must be one over rows and columns.
     pub(crate) fn spatial_mean(
         &self,
         node: &RawNode,
@@ -94,8 +99,8 @@ impl<P: Precision> Lowering<'_, P> {
             (4, [2, 3]) => (true, Some(x.view.clone())),
             (4, [1, 2]) => (false, x.view.transposed(&[0, 3, 1, 2])),
             _ => {
-                let reason = "it takes a mean over other axes than height and width".to_owned();
-                return Err(self.refuse(node, reason, "use a global average pool"));
+                let reason = "it works over other axes than height and width".to_owned();
+                return Err(self.refuse(node, reason, "use a global pool"));
             }
         };
         let x = Operand { tensor: x.tensor, view: view.unwrap_or_else(|| x.view.clone()) };
@@ -131,17 +136,29 @@ impl Lowering<'_> {
     fn max_pool_of_codes(&mut self, node: &RawNode, codes: Codes) -> Result<Value, OnnxError> {
         self.check_max_pool(node)?;
         let Codes { tensor, view, unsigned } = codes;
-        let shape = self.as_map(node, &Operand { tensor, view })?;
+        let mut x = Operand { tensor, view };
+        let shape = self.as_map(node, &mut x)?;
         let op = Op::MaxPool2d(self.max_window(node, shape)?);
-        let Some(format) = self.draft.format(tensor) else {
+        let Some(format) = self.draft.format(x.tensor) else {
             let reason = "it works on codes whose scale is not known yet".to_owned();
             return Err(self.refuse_quantization(node, reason, "quantize the model's input"));
         };
         let made = self.output_shape(node, &op, &[shape])?;
         let name = self.output_name(node).to_owned();
-        let node = (node.name.clone(), op, vec![tensor]);
+        let node = (node.name.clone(), op, vec![x.tensor]);
         let tensor = self.draft.emit(node, (name, made, format));
         Ok(Value::Codes(Codes { tensor, view: View::nchw(made), unsigned }))
+    }
+}
+
+/// `value`, a map in float, with the shape that the file gives it.
+fn reshaped_real(value: Value, dims: &[usize]) -> Value {
+    match value {
+        Value::Real(real) => {
+            let view = real.view.reshaped(dims).unwrap_or(real.view);
+            Value::Real(Real { view, ..real })
+        }
+        other => other,
     }
 }
 

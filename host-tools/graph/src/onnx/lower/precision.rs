@@ -32,6 +32,16 @@ pub(crate) trait Precision: Weights + Debug + Sized {
         index: usize,
     ) -> Result<Operand, OnnxError>;
 
+    /// A copy of a map whose axes do not lie as `[h, w, c]` in memory, in which they do; `None` where
+    /// nothing copies.
+    fn copied_map(
+        _lowering: &mut Lowering<'_, Self>,
+        _node: &RawNode,
+        _operand: &Operand,
+    ) -> Result<Option<Operand>, OnnxError> {
+        Ok(None)
+    }
+
     /// What a float operator over `inputs` makes.
     fn result(
         lowering: &mut Lowering<'_, Self>,

@@ -122,7 +122,8 @@ impl Lowering<'_> {
                 self.quantize_function(node, &real, &codes, name)?
             }
             Source::Join(index) => {
-                let (tensor, view) = self.quantize_join(node, index, clamp, &codes, name)?;
+                let (tensor, view) =
+                    self.quantize_join(node, (index, &view), clamp, &codes, name)?;
                 return Ok(Value::Codes(Codes { tensor, view, unsigned: to.unsigned }));
             }
             Source::Pending(index) => self.settle(node, index, clamp, &codes, name)?,
@@ -153,7 +154,7 @@ impl Lowering<'_> {
     fn quantize_join(
         &mut self,
         node: &RawNode,
-        index: usize,
+        join: (usize, &View),
         clamp: Clamp,
         codes: &MapCodes,
         name: String,
@@ -165,7 +166,7 @@ impl Lowering<'_> {
                 "quantize activations per tensor",
             ));
         }
-        let (tensor, view) = self.emit_join(node, index, codes.format, name.clone())?;
+        let (tensor, view) = self.emit_join(node, join, codes.format, name.clone())?;
         let name = format!("{name}_clamped");
         Ok((self.clamp_codes(node, tensor, clamp, codes, name)?, view))
     }

@@ -22,8 +22,13 @@ impl Lowering<'_> {
             "extrapolation_value",
             "scales",
             "antialias",
+            "keep_aspect_ratio_policy",
         ];
         node.only(file, &known)?;
+        if node.text(file, "keep_aspect_ratio_policy")?.unwrap_or("stretch") != "stretch" {
+            let reason = "it keeps an aspect ratio".to_owned();
+            return Err(self.refuse(node, reason, REWRITE));
+        }
         if node.text(file, "mode")?.unwrap_or("nearest") != "nearest" {
             let reason = "it interpolates between pixels".to_owned();
             return Err(self.refuse(node, reason, REWRITE));

@@ -87,7 +87,7 @@ impl Lowering<'_> {
             };
             rows.push(row);
         }
-        let channels = self.channels_of(node, &table, &view, 1)?;
+        let channels = self.channels_of(node, table.tensor, &view, 1)?;
         if rows.iter().any(|row| row.len() != channels) {
             let reason = "its constants have other lengths than its input has channels".to_owned();
             return Err(self.refuse(node, reason, "export the model again"));
@@ -202,8 +202,20 @@ impl Lowering<'_> {
         to: Quantization,
         name: String,
     ) -> Result<TensorId, OnnxError> {
-        let tensor = table.tensor;
-        let mut codes: Vec<i8> = table.values.iter().map(|&value| quantize(value, to)).collect();
+        let codes = table.values.iter().map(|&value| quantize(value, to)).collect();
+        self.emit_lookup(quantizer, (table.tensor, &table.node), codes, to, name)
+    }
+
+    /// Makes a table of codes, one for all channels of a tensor or one for each, a node of this name,
+    /// unless it changes no code.
+    pub(crate) fn emit_lookup(
+        &mut self,
+        quantizer: &RawNode,
+        (tensor, node): (TensorId, &str),
+        mut codes: Vec<i8>,
+        to: Quantization,
+        name: String,
+    ) -> Result<TensorId, OnnxError> {
         if codes.chunks(ENTRIES).all(|table| table == &codes[..ENTRIES]) {
             codes.truncate(ENTRIES);
         }
@@ -215,7 +227,7 @@ impl Lowering<'_> {
         let op = Op::Codes(CodesOp::Lookup(codes));
         let shape = self.draft.shape(tensor).unwrap_or(Shape::new(0, 0, 0));
         let shape = self.output_shape(quantizer, &op, &[shape])?;
-        let made = self.draft.emit((table.node.clone(), op, vec![tensor]), (name, shape, to));
+        let made = self.draft.emit((node.to_owned(), op, vec![tensor]), (name, shape, to));
         self.draft.lies_like(made, tensor);
         Ok(made)
     }
@@ -241,23 +253,23 @@ impl Lowering<'_> {
         let from_end = dims.iter().rev().position(|side| *side != 1);
         let axis = from_end.and_then(|from_end| (view.dims().len() - 1).checked_sub(from_end));
         let channels = match axis {
-            Some(axis) => self.channels_of(node, table, view, axis)?,
+            Some(axis) => self.channels_of(node, table.tensor, view, axis)?,
             None => return Err(refuse(self)),
         };
         if numbers.len() == channels { Ok(numbers) } else { Err(refuse(self)) }
     }
 
-    /// How many channels the map of `table` has, which must be `axis` of what ONNX sees.
-    fn channels_of(
+    /// How many channels a map has, which must be `axis` of what ONNX sees.
+    pub(crate) fn channels_of(
         &mut self,
         node: &RawNode,
-        table: &Table,
+        tensor: TensorId,
         view: &View,
         axis: usize,
     ) -> Result<usize, OnnxError> {
-        self.bind_input_if_open(table.tensor);
-        let channels = self.draft.shape(table.tensor).map_or(0, |shape| shape.c);
-        let seen = self.draft.memory_view(table.tensor, view);
+        self.bind_input_if_open(tensor);
+        let channels = self.draft.shape(tensor).map_or(0, |shape| shape.c);
+        let seen = self.draft.memory_view(tensor, view);
         let pieces = seen.as_ref().filter(|_| axis < view.dims().len()).map(|view| view.axis(axis));
         let expected = Piece { size: channels, stride: 1 };
         match pieces {
@@ -302,7 +314,7 @@ impl Lowering<'_> {
     }
 
     /// Counts table entries against what a file may make of itself in all.
-    fn spend_table(&self, node: &RawNode, entries: usize) -> Result<(), OnnxError> {
+    pub(crate) fn spend_table(&self, node: &RawNode, entries: usize) -> Result<(), OnnxError> {
         let left = self.table_budget.get().checked_sub(entries).ok_or_else(|| {
             let reason = "the tables of its functions outgrow the file".to_owned();
             self.refuse(node, reason, "use one slope or factor for all channels")
