@@ -14,8 +14,8 @@
 //! sum += bias; code = QuantizeLinear(sum)
 //! ```
 //!
-//! That is onnxruntime's matrix product (MLAS) on processors with fused multiply-add. Dense layers of
-//! one vector are summed in another order there; for them the count is an estimate.
+//! That is onnxruntime's matrix product (MLAS) on processors with fused multiply-add. Depthwise layers
+//! and dense layers of one vector are summed in other orders there; for them the count is an estimate.
 
 use super::{Map, positions, quantize, saturate, step};
 use crate::graph::{Int8Graph, TensorId};

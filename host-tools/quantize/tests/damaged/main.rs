@@ -13,7 +13,7 @@ const FILES: [&[u8]; 2] =
     [include_bytes!("../pytorch/script.onnx"), include_bytes!("../pytorch/dynamo.onnx")];
 
 /// Damaged files tried; most are refused.
-const DAMAGED: u64 = 300;
+const DAMAGED: u64 = 150;
 /// Far above what any of them takes: a hang is a failure.
 const LONGEST: Duration = Duration::from_secs(20);
 
