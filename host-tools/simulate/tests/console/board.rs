@@ -28,6 +28,7 @@ impl Model for Increment {
         input_zero_point: -128,
         output_scale: 0.5,
         output_zero_point: 0,
+        softmax_scale: 0.5,
         labels: &["dark", "bright"],
         layers: &["add one", "nothing"],
     };
