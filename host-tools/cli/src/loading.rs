@@ -2,9 +2,10 @@
 
 use crate::progress::bar;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use thumbnet_data::{
-    InputSpec, LoadOptions, Loaded, MaxBad, Pictures, cache_folder, load_files, load_with,
+    InputSpec, LoadOptions, Loaded, MaxBad, PICTURE_EXTENSIONS, Pictures, cache_folder, load_files,
+    load_with,
 };
 
 /// Arguments about loading.
@@ -85,6 +86,29 @@ impl Storage {
         bar.finish_and_clear();
         loaded
     }
+}
+
+/// The pictures that lie in `folder` itself, sorted; none if it has folders, which are classes.
+pub(crate) fn loose_pictures(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut pictures = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if path.is_dir() && !hidden {
+            return Ok(Vec::new());
+        }
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let is_picture = extension
+            .is_some_and(|found| PICTURE_EXTENSIONS.iter().any(|p| found.eq_ignore_ascii_case(p)));
+        if is_picture && !hidden {
+            pictures.push(path);
+        }
+    }
+    pictures.sort_unstable();
+    Ok(pictures)
 }
 
 fn show(notes: &[String]) {

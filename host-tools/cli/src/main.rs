@@ -3,6 +3,7 @@
 
 mod calibration;
 mod classify;
+mod estimate;
 mod evaluation;
 mod float_sums;
 mod form;
@@ -12,6 +13,7 @@ mod loading;
 mod model_file;
 mod noise;
 mod outcome;
+mod picture_shape;
 mod plot;
 mod progress;
 mod reference;

@@ -15,6 +15,7 @@ mod call;
 mod cost;
 mod emit;
 mod error;
+mod estimate;
 mod fit;
 mod fold;
 mod fuse;

@@ -43,6 +43,14 @@ pub enum TrainError {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// A trained network whose weights cannot be begun with.
+    #[error("{} cannot be begun with: {problem}", path.display())]
+    Transfer {
+        /// Its folder.
+        path: PathBuf,
+        /// What does not match and what to do.
+        problem: String,
+    },
     /// Pictures that the network cannot learn from.
     #[error("the data set `{name}`: {problem}")]
     Data {

@@ -13,6 +13,7 @@ use crate::tensors::{ReadTensors, Tensors};
 use crate::verdict::kept_epoch;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use thumbnet_data::Digest;
 
 const RECIPE: &str = "model.toml";
 const WEIGHTS: &str = "weights.safetensors";
@@ -118,6 +119,11 @@ impl Folder {
             .and_then(|tensors| tensors.parameters(&plan, ""))
             .map_err(|problem| TrainError::Damaged { path, problem })?;
         Ok(Network { recipe, plan, labels, parameters })
+    }
+
+    /// The SHA-256 of the folder's weights, in hexadecimal.
+    pub fn weights_digest(&self) -> Result<String, TrainError> {
+        Ok(Digest::of(&read(&self.path.join(WEIGHTS))?).to_string())
     }
 
     /// The folder's history.

@@ -12,20 +12,23 @@ pub mod metrics;
 mod network;
 mod observer;
 mod plan;
+mod pseudo_labels;
 mod recipe;
 mod rounded;
 mod session;
 mod split;
 mod tensors;
 mod train;
+mod transfer;
 mod verdict;
 
 pub use error::TrainError;
 pub use network::Network;
 pub use observer::{BatchProgress, EpochResult, Observer};
+pub use pseudo_labels::Labelled;
 pub use recipe::{
     Activation, BUILT_IN, ClassWeightRule, ClassWeights, DataOrigin, Input, InputFit, Layer, Loss,
-    Optimizer, Padding, Recipe, Schedule, Training,
+    Optimizer, Padding, PseudoLabels, Recipe, Schedule, Start, Training,
 };
 pub use rounded::{CALIBRATION_PICTURES, Rounded};
 pub use train::{Trained, load, resume, train};

@@ -12,6 +12,7 @@ use crate::observer::{BatchProgress, EpochResult, Observer};
 use crate::rounded::Rounded;
 use crate::split::Split;
 use crate::train::Trained;
+use crate::transfer;
 use crate::verdict::{is_over, kept_epoch};
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -90,6 +91,7 @@ impl Session<'_> {
         network.fold();
         if self.history.len() + training.quantized_epochs == training.epochs {
             self.engine = Engine::folded(&network.plan, network.parameters.clone(), self.batch);
+            self.engine.freeze(transfer::frozen_stages(&network));
         }
         let rounded = Rounded::new(&network, self.data.dataset)?;
         self.engine.round_to(rounded.levels().to_vec());

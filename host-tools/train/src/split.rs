@@ -19,14 +19,17 @@ impl Split {
     pub fn new(recipe: &Recipe, dataset: &Dataset) -> Result<Self, TrainError> {
         let labels = &dataset.train.labels;
         let count = u32::try_from(labels.len()).expect("checked with the data");
+        // Only labels that are somebody's word, not a network's, may judge.
+        let own = recipe.pseudo_labels.as_ref().map_or(labels.len(), |pseudo| pseudo.labelled);
+        let own = labels.len().min(own);
         let share = recipe.training.hold_out;
         if share == 0.0 {
             return Ok(Self { learned: (0..count).collect(), held_out: Vec::new() });
         }
-        let mut order: Vec<u32> = (0..count).collect();
+        let mut order: Vec<u32> = (0..count).take(own).collect();
         Random::new(recipe.training.seed, STREAM).shuffle(&mut order);
         let mut counts = vec![0usize; dataset.classes.len()];
-        labels.iter().for_each(|&label| counts[label] += 1);
+        labels[..own].iter().for_each(|&label| counts[label] += 1);
         // Of every class as many as rounding gives, but never all.
         let mut open: Vec<usize> = counts
             .iter()

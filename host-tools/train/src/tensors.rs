@@ -10,6 +10,7 @@ use crate::export::{output_channels_first, output_channels_last};
 use crate::plan::{Plan, StageKind};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
+use std::fmt;
 
 /// The one key of the files' metadata: a JSON text. (Several keys would be written in any order.)
 const METADATA_KEY: &str = "thumbnet";
@@ -108,12 +109,22 @@ impl<'a> ReadTensors<'a> {
 }
 
 /// What the parameters of a stage are called, and their shapes.
-struct ParameterShape {
+#[derive(Debug, PartialEq)]
+pub(crate) struct ParameterShape {
     name: String,
     weights: Vec<usize>,
     channels: usize,
     biased: bool,
     normalizes: bool,
+}
+
+/// `conv2 of 64x3x3x32 weights`.
+impl fmt::Display for ParameterShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sizes: Vec<String> = self.weights.iter().map(usize::to_string).collect();
+        let bias = if self.biased { "" } else { " without bias" };
+        write!(f, "{} of {} weights{bias}", self.name, sizes.join("x"))
+    }
 }
 
 impl ParameterShape {
@@ -127,7 +138,7 @@ impl ParameterShape {
 }
 
 /// The parameters of each stage; `None` for those without.
-fn parameter_shapes(plan: &Plan) -> impl Iterator<Item = Option<ParameterShape>> {
+pub(crate) fn parameter_shapes(plan: &Plan) -> impl Iterator<Item = Option<ParameterShape>> {
     plan.stages.iter().map(|stage| {
         let (name, weights, biased) = match &stage.kind {
             StageKind::Conv2d { name, window, filters, groups, biased, .. } => {

@@ -10,6 +10,7 @@ use crate::observer::{EpochResult, Observer};
 use crate::recipe::{DataOrigin, Layer, Optimizer, Recipe};
 use crate::session::{Data, Session};
 use crate::split::Split;
+use crate::transfer;
 use crate::verdict::{is_over, kept_epoch};
 use std::path::Path;
 use thumbnet_data::Dataset;
@@ -36,7 +37,7 @@ impl Trained {
     }
 }
 
-/// Trains a network from its random start and keeps it in `folder`.
+/// Trains a network, from its random start or the weights that the recipe's [`Recipe::start`] names, and keeps it in `folder`.
 ///
 /// Nothing in the folder changes before the first epoch is complete. After each epoch it holds `model.toml` (the recipe
 /// with data and tool version), `weights.safetensors`, `history.jsonl`, and `checkpoint.safetensors`, which
@@ -54,13 +55,15 @@ pub fn train(
     observer: &mut dyn Observer,
 ) -> Result<Trained, TrainError> {
     let recipe = complete(recipe, dataset);
-    let network = Network::new(&recipe, &dataset.classes)?;
+    let mut network = Network::new(&recipe, &dataset.classes)?;
     check_data(&recipe, network.input(), dataset)?;
     let data = data(&recipe, dataset)?;
+    transfer::begin(&mut network)?;
     let folder = Folder::create(folder)?;
     let batch = batch_size(&recipe, data.split.learned.len());
     network.plan.check_batch(batch)?;
-    let engine = Engine::new(&network.plan, network.parameters.clone(), batch);
+    let mut engine = Engine::new(&network.plan, network.parameters.clone(), batch);
+    engine.freeze(transfer::frozen_stages(&network));
     let (steps, history) = (0, Vec::new());
     Session { network, engine, folder, data, batch, steps, history }.run(observer)
 }
@@ -88,7 +91,8 @@ pub fn resume(
     check_data(&checkpoint.network.recipe, checkpoint.network.input(), dataset)?;
     let data = data(&checkpoint.network.recipe, dataset)?;
     let batch = batch_size(&checkpoint.network.recipe, data.split.learned.len());
-    let engine = checkpoint.engine(batch);
+    let mut engine = checkpoint.engine(batch);
+    engine.freeze(transfer::frozen_stages(&checkpoint.network));
     let Checkpoint { network, steps, history, .. } = checkpoint;
     let folder = files;
     Session { network, engine, folder, data, batch, steps, history }.run(observer)

@@ -132,7 +132,8 @@ impl Export {
                 "{source} has other classes than the network; give the data it was trained on with --data"
             );
         }
-        if dataset.digest().to_string() != origin.digest {
+        let labelled = recipe.pseudo_labels.as_ref().map(|pseudo| &pseudo.digest);
+        if dataset.digest().to_string() != *labelled.unwrap_or(&origin.digest) {
             eprintln!(
                 "note: {source} is not the data that the network was trained on ({})",
                 origin.name

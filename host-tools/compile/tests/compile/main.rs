@@ -1,6 +1,7 @@
 //! Compiling whole networks: memory, generated code, boards, refusals.
 
 mod emit;
+mod estimate;
 mod fit;
 mod kernel_choice;
 mod refusals;

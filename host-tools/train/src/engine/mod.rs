@@ -56,6 +56,8 @@ pub(crate) struct Engine<T> {
     batch: Vec<Vec<T>>,
     memories: Vec<Memory<T>>,
     chunks: Vec<Chunk<T>>,
+    /// So many stages, from the first, are as they are: see [`Engine::freeze`].
+    frozen: usize,
 }
 
 /// What one batch gave.
@@ -124,6 +126,7 @@ impl<T: Real> Engine<T> {
             batch: sizes.iter().map(|sizes| vec![T::ZERO; sizes.batch]).collect(),
             memories: sizes.iter().map(|sizes| Memory::new(sizes, chunks * CHUNK)).collect(),
             chunks: (0..chunks).map(|_| Chunk::new(&sizes, plan.input.len(), true)).collect(),
+            frozen: 0,
         };
         engine.prepare();
         engine
@@ -134,6 +137,12 @@ impl<T: Real> Engine<T> {
         self.levels = levels;
         self.rounded.clone_from(&self.parameters);
         self.prepare();
+    }
+
+    /// Keeps the first `stages` stages as they are from now on: they take no step, and what normalizes over batches uses
+    /// its running averages, as on the device. Nothing runs back through them.
+    pub fn freeze(&mut self, stages: usize) {
+        self.frozen = stages;
     }
 
     /// What the optimizer remembers: first and second moments of each stage.
@@ -198,6 +207,13 @@ impl<T: Real> Engine<T> {
         });
         for segment in 1..self.wiring.segments.len() {
             let (stages, next) = self.between(segment);
+            if next < self.frozen {
+                let layer =
+                    self.layers[next].over_batch().expect("segments begin with such a layer");
+                layer.fixed(&self.parameters[next].running, &mut self.batch[next]);
+                self.each_chunk(used, |_, chunk, model| chunk.forward(model, stages.clone()));
+                continue;
+            }
             self.each_chunk(used, |_, chunk, model| {
                 chunk.forward(model, stages.clone());
                 chunk.sum_forward(model, next);
@@ -212,11 +228,11 @@ impl<T: Real> Engine<T> {
     /// The last segment, forward and back.
     fn turn(&mut self, lesson: &Lesson<'_>, used: usize, weight: T) {
         let last = self.wiring.segments.len() - 1;
-        let stages = self.wiring.segments[last].clone();
+        let (stages, frozen) = (self.wiring.segments[last].clone(), self.frozen);
         self.each_chunk(used, |_, chunk, model| {
             chunk.forward(model, stages.clone());
             chunk.start_gradient(lesson.criterion, weight);
-            run_back(chunk, model, last);
+            run_back(chunk, model, last, frozen);
         });
     }
 
@@ -224,13 +240,17 @@ impl<T: Real> Engine<T> {
     fn backward(&mut self, used: usize) {
         for segment in (1..self.wiring.segments.len()).rev() {
             let (_, waiting) = self.between(segment);
+            if waiting < self.frozen {
+                return;
+            }
+            let frozen = self.frozen;
             let (pictures, sums) = self.add_batch_sums(used, waiting);
             let layer =
                 self.layers[waiting].over_batch().expect("segments begin with such a layer");
             layer.finish_backward(pictures, &sums, &mut self.batch[waiting]);
             self.each_chunk(used, |_, chunk, model| {
                 chunk.backward(model, waiting..waiting + 1);
-                run_back(chunk, model, segment - 1);
+                run_back(chunk, model, segment - 1, frozen);
             });
         }
     }
@@ -275,7 +295,7 @@ impl<T: Real> Engine<T> {
     fn add_up(&mut self, used: usize, first: bool) {
         let (chunks, wiring) = (&self.chunks[..used], &self.wiring);
         let stages = self.memories.par_iter_mut().zip(&self.layers);
-        stages.enumerate().for_each(|(stage, (memory, layer))| {
+        stages.enumerate().skip(self.frozen).for_each(|(stage, (memory, layer))| {
             let sizes = layer.sizes();
             memory.add_up(&update::Round { stage, sizes, wiring, chunks, first });
         });
@@ -284,11 +304,16 @@ impl<T: Real> Engine<T> {
     /// Moves all parameters, when the whole gradient is known.
     fn step(&mut self, mut step: Step) {
         if step.clips() {
-            let squares: Vec<f64> = self.memories.par_iter().map(Memory::squared_norm).collect();
+            let learning = &self.memories[self.frozen..];
+            let squares: Vec<f64> = learning.par_iter().map(Memory::squared_norm).collect();
             step = step.clipped(squares.iter().sum::<f64>().sqrt());
         }
+        for (memory, parameters) in self.memories.iter_mut().zip(&self.parameters).take(self.frozen)
+        {
+            memory.stay(&step, parameters);
+        }
         let stages = self.parameters.par_iter_mut().zip(&mut self.memories).zip(&self.layers);
-        stages.for_each(|((parameters, memory), layer)| {
+        stages.skip(self.frozen).for_each(|((parameters, memory), layer)| {
             memory.step(&step, layer.sizes().kernels > 0, parameters);
         });
     }
@@ -311,11 +336,11 @@ impl<T: Real> Engine<T> {
     }
 }
 
-/// Runs a segment back, up to the sums that the stage it begins with waits for.
-fn run_back<T: Real>(chunk: &mut Chunk<T>, model: &Model<'_, T>, segment: usize) {
+/// Runs a segment back, up to the sums that the stage it begins with waits for, or to the frozen stages.
+fn run_back<T: Real>(chunk: &mut Chunk<T>, model: &Model<'_, T>, segment: usize, frozen: usize) {
     let stages = model.wiring.segments[segment].clone();
-    if segment == 0 {
-        chunk.backward(model, stages);
+    if segment == 0 || stages.start < frozen {
+        chunk.backward(model, stages.start.max(frozen)..stages.end);
     } else {
         chunk.backward(model, stages.start + 1..stages.end);
         chunk.sum_backward(model, stages.start);

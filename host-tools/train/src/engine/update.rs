@@ -96,9 +96,7 @@ impl<T: Real> Memory<T> {
     /// Takes a step along the gradient, and the average one towards where it leads. `decays` says whether the weights
     /// shrink where the recipe lets them.
     pub fn step(&mut self, step: &Step, decays: bool, parameters: &mut Parameters<T>) {
-        if step.average_share.is_some() && self.average.is_none() {
-            self.average = Some(parameters.clone());
-        }
+        self.stay(step, parameters);
         let [weights, bias] = match &mut self.average {
             Some(average) => [&mut average.weights[..], &mut average.bias],
             None => [&mut [][..], &mut []],
@@ -120,6 +118,13 @@ impl<T: Real> Memory<T> {
             average: bias,
         };
         bias.step(step, false);
+    }
+
+    /// What a frozen stage has in place of a step: its average is what it is.
+    pub fn stay(&mut self, step: &Step, parameters: &Parameters<T>) {
+        if step.average_share.is_some() && self.average.is_none() {
+            self.average = Some(parameters.clone());
+        }
     }
 
     fn gather(&mut self, round: &Round<'_, T>) {

@@ -26,6 +26,8 @@ impl Recipe {
             input,
             layers,
             training: Training::default(),
+            start: None,
+            pseudo_labels: None,
             data: None,
         })
     }

@@ -4,11 +4,15 @@ mod builtin;
 mod class_weights;
 mod file;
 mod layers;
+mod pseudo_labels;
+mod start;
 mod training;
 
 pub use builtin::BUILT_IN;
 pub use class_weights::{ClassWeightRule, ClassWeights};
 pub use layers::{Activation, Input, InputFit, Layer, Padding};
+pub use pseudo_labels::PseudoLabels;
+pub use start::Start;
 pub use training::{Loss, Optimizer, Schedule, Training};
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +35,12 @@ pub struct Recipe {
     /// How it learns.
     #[serde(default)]
     pub training: Training,
+    /// The trained network whose weights it begins with; absent for a random start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
+    /// Where pictures came from that it learned without labels of their own; absent if there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pseudo_labels: Option<PseudoLabels>,
     /// What it was trained on; absent in one written by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<DataOrigin>,

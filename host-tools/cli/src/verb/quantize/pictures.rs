@@ -1,9 +1,10 @@
 //! The pictures that a network is calibrated on and judged by, with labels in the network's order.
 
 use super::Quantize;
+use crate::loading::loose_pictures;
 use anyhow::{Context, bail, ensure};
-use std::path::{Path, PathBuf};
-use thumbnet_data::{Dataset, InputSpec, PICTURE_EXTENSIONS, Pictures};
+use std::path::Path;
+use thumbnet_data::{Dataset, InputSpec, Pictures};
 
 /// Pictures that ranges of activations are taken from: more change nothing that can be measured.
 const CALIBRATION_PICTURES: usize = 500;
@@ -68,29 +69,6 @@ impl Judged {
         let calibration = pictures.select(&some);
         Ok(Self { calibration, pictures, is_labelled: false, labels })
     }
-}
-
-/// The pictures that lie in `folder` itself, sorted; none if it has folders, which are classes.
-fn loose_pictures(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
-    let mut pictures = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if path.is_dir() && !hidden {
-            return Ok(Vec::new());
-        }
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        let is_picture = extension
-            .is_some_and(|found| PICTURE_EXTENSIONS.iter().any(|p| found.eq_ignore_ascii_case(p)));
-        if is_picture && !hidden {
-            pictures.push(path);
-        }
-    }
-    pictures.sort_unstable();
-    Ok(pictures)
 }
 
 fn read_labels(file: &Path, classes: usize) -> anyhow::Result<Vec<String>> {

@@ -4,12 +4,15 @@ mod folds;
 mod observer;
 mod plots;
 mod sparkline;
+mod unlabelled;
 
 use super::data::{augmentation, load_pictures};
 use crate::calibration::{Calibration, Judged};
+use crate::estimate::{self, Estimate};
 use crate::evaluation;
 use crate::loading::Loading;
 use crate::outcome::Outcome;
+use crate::picture_shape::picture_shape;
 use crate::report::{print_json, thousands};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
@@ -24,13 +27,17 @@ use thumbnet_data::augment::Augmentation;
 use thumbnet_data::lint::Exclusion;
 use thumbnet_data::{Dataset, Loaded, Pictures};
 use thumbnet_train::metrics::{Metrics, predictions};
-use thumbnet_train::{EpochResult, Network, Optimizer, Recipe, Trained};
+use thumbnet_train::{EpochResult, Network, Optimizer, Recipe, Start, Trained};
+use unlabelled::{Joined, PseudoLabelled, Unlabelled};
 
 /// Of AdamW, where nothing else is said.
 const USUAL_WEIGHT_DECAY: f64 = 0.01;
 
 /// Share of the pictures held out for `--patience`, where nothing else is said.
 const USUAL_HOLD_OUT: f64 = 0.1;
+
+/// The network where none is named.
+const USUAL_MODEL: &str = "seed-cnn";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,6 +48,9 @@ Examples:
   thumbnet train --patience 5 --epochs 50          stops when held-out pictures get no better; keeps the best
   thumbnet train --folds 5                         how sure the accuracy is: mean and spread of five trainings
   thumbnet train --data photos/ --max-bad 2% --picture-memory 64
+  thumbnet train --model mobilenet --input 48x48x1 --board nucleo-f446re   refused at once if it does not fit
+  thumbnet train --from models/fashion --freeze --data pictures/ -o models/mine   few pictures: only a new last layer
+  thumbnet train --data few/ --unlabelled many/ --augment shift=0.1,flip=true -o models/mine   learns from both
   thumbnet train --resume -o models/mine           goes on after Ctrl-C, to the same result
 
 One seed gives the same bytes on every run, in any folder and with any number of threads (RAYON_NUM_THREADS).";
@@ -52,9 +62,23 @@ pub(crate) struct Train {
     /// A data set's name (see `data list`), a folder of IDX or CIFAR files or of class folders of pictures, or a CSV list.
     #[arg(long, value_name = "NAME|DIR", default_value = thumbnet_data::EMBEDDED)]
     data: String,
-    /// A built-in network (seed-cnn, lenet5, ds-cnn, mobilenet, mobilenet-0.5, resnet8) or a model.toml.
-    #[arg(long, value_name = "NAME|FILE", default_value = "seed-cnn")]
-    model: String,
+    /// A built-in network (seed-cnn, lenet5, ds-cnn, mobilenet, mobilenet-0.5, resnet8) or a model.toml [default: seed-cnn, or
+    /// that of --from].
+    #[arg(long, value_name = "NAME|FILE")]
+    model: Option<String>,
+    /// The shape of the pictures that the network takes: rows, columns, 1 (grey) or 3 (colour) [default: the recipe's].
+    #[arg(long, value_name = "HxWxC", value_parser = picture_shape)]
+    input: Option<[usize; 3]>,
+    /// The folder of a trained network to begin with: all its layers but the last dense one.
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
+    /// Keep what --from gives as it is; only the new last layer learns.
+    #[arg(long, requires = "from")]
+    freeze: bool,
+    /// The board that the network must fit; what it will cost there is said before the first epoch [default:
+    /// qemu-mps2-an386].
+    #[arg(long, value_name = "BOARD")]
+    board: Option<String>,
     /// Passes over the training pictures [default: the recipe's, 10].
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
@@ -85,18 +109,20 @@ pub(crate) struct Train {
     #[arg(long, value_name = "FIELD=VALUE,…", value_parser = augmentation)]
     augment: Option<Augmentation>,
     #[command(flatten)]
+    unlabelled: Unlabelled,
+    #[command(flatten)]
     loading: Loading,
     /// A list of pictures to leave out, as `data lint` writes it.
     #[arg(long, value_name = "FILE")]
     exclude: Option<PathBuf>,
     /// Cut the training pictures into so many parts, judge each by a training on the others, and write nothing.
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(2..=100), conflicts_with_all = ["output", "resume", "overwrite"])]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(2..=100), conflicts_with_all = ["output", "resume", "overwrite", "unlabelled"])]
     folds: Option<u32>,
     /// The model's folder [default: models/ and the network's name].
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// Go on with the unfinished training in the model's folder.
-    #[arg(long, conflicts_with_all = ["epochs", "batch", "optimizer", "learning_rate", "weight_decay", "hold_out", "patience", "seed", "augment", "overwrite"])]
+    #[arg(long, conflicts_with_all = ["input", "from", "epochs", "batch", "optimizer", "learning_rate", "weight_decay", "hold_out", "patience", "seed", "augment", "overwrite"])]
     resume: bool,
     /// Replace a finished network in the model's folder.
     #[arg(long)]
@@ -129,6 +155,10 @@ struct Report {
     kept_epoch: usize,
     seconds: f64,
     pictures: PictureCounts,
+    /// What it was expected to cost before it had learned.
+    estimate: Option<Estimate>,
+    /// What became of pictures without labels.
+    pseudo_labels: Option<PseudoLabelled>,
     epochs: Vec<EpochResult>,
     /// The kept network on the test pictures, which had no say in anything.
     test: Option<Metrics>,
@@ -148,7 +178,7 @@ struct PictureCounts {
 
 impl Train {
     pub(crate) fn run(self) -> anyhow::Result<Outcome> {
-        let recipe = self.recipe()?;
+        let mut recipe = self.recipe()?;
         let folder = self.output.clone().unwrap_or_else(|| Path::new("models").join(&recipe.name));
         if self.folds.is_none() {
             self.check_folder(&folder)?;
@@ -162,9 +192,23 @@ impl Train {
         if !self.json {
             println!("{dataset}");
         }
+        let estimate = estimate::before_training(&recipe, &dataset, self.board.as_deref())?;
+        if let (Some(estimate), false) = (&estimate, self.json) {
+            println!("{}", estimate.line());
+        }
         let interrupted = Arc::new(AtomicBool::new(false));
         interruption(&interrupted)?;
         let start = Instant::now();
+        let mut pseudo_labels = None;
+        if let Some(candidates) = self.unlabelled.load(&recipe, &self.loading)? {
+            let watch = (&interrupted, self.json);
+            let joined = candidates.join(&recipe, &dataset, &folder, self.resume, watch)?;
+            let Some(Joined { recipe: second, dataset: joined, report }) = joined else {
+                eprintln!("{}", candidates.advice(&folder));
+                return Ok(Outcome::Good);
+            };
+            (recipe, dataset, pseudo_labels) = (second, joined, Some(report));
+        }
         let mut console = Console::new(interrupted, self.json);
         if let Some(folds) = self.folds {
             let report = folds::Report::new(&recipe, &dataset, folds as usize, &mut console)?;
@@ -172,7 +216,9 @@ impl Train {
             report.print(self.json)?;
             return Ok(Outcome::Good);
         }
-        let trained = if self.resume {
+        // The second of two trainings may not have begun when they were stopped.
+        let has_begun = pseudo_labels.is_none() || folder.join("weights.safetensors").is_file();
+        let trained = if self.resume && has_begun {
             thumbnet_train::resume(&folder, &dataset, &mut console)?
         } else {
             thumbnet_train::train(&recipe, &dataset, &folder, &mut console)?
@@ -182,6 +228,7 @@ impl Train {
         let mut report = Report::of(&trained, &folder, &dataset, seconds)?;
         report.pictures.unreadable = unreadable.len();
         report.plots(&trained).write(&folder.join("plots"))?;
+        (report.estimate, report.pseudo_labels) = (estimate, pseudo_labels);
         if self.json {
             print_json(&report)?
         } else {
@@ -194,9 +241,16 @@ impl Train {
     fn recipe(&self) -> anyhow::Result<Recipe> {
         if self.resume {
             let folder = self.output.as_deref().context("say which training to resume: -o DIR")?;
-            return Ok(Recipe::read(&folder.join("model.toml"))?);
+            return Ok(Recipe::read(&self.unlabelled.recipe_file(folder))?);
         }
-        let mut recipe = Recipe::find(&self.model)?;
+        let mut recipe = match (&self.model, &self.from) {
+            (None, Some(folder)) => Recipe::read(&folder.join("model.toml"))?.for_other_classes(),
+            (name, _) => Recipe::find(name.as_deref().unwrap_or(USUAL_MODEL))?,
+        };
+        recipe.input.shape = self.input.unwrap_or(recipe.input.shape);
+        if let Some(folder) = self.from.clone() {
+            recipe.start = Some(Start { folder, freeze: self.freeze, weights: None });
+        }
         let training = &mut recipe.training;
         training.epochs = self.epochs.unwrap_or(training.epochs);
         training.batch = self.batch.unwrap_or(training.batch);
@@ -280,6 +334,8 @@ impl Report {
                 test: dataset.test.len(),
                 unreadable: 0,
             },
+            estimate: None,
+            pseudo_labels: None,
             epochs: trained.history.clone(),
             calibration: test.is_some().then_some(calibration),
             test,

@@ -1,0 +1,109 @@
+//! About how many instructions a program will take, before there is firmware to count them in: so that networks can be
+//! compared and chosen before they are trained.
+//!
+//! Convolutions with packed weights for many channels have a model of their own, [`cost`]; everything else is so much for
+//! each multiplication and so much for each output, fitted to what the emulator counts (`thumbnet profile`). Over whole
+//! networks it is within some 20 %.
+
+use crate::call::{Call, PackedLayout};
+use crate::cost;
+use crate::options::InstructionSet;
+use crate::program::{Program, Step};
+use thumbnet_graph::{Shape, Window};
+
+/// Instructions for a multiplication-accumulation, for an output with its share of the loops around it, and for all that is
+/// done once for a channel.
+struct Rate {
+    mac: f64,
+    output: f64,
+    channel: f64,
+}
+
+impl Program {
+    /// Instructions of one inference, estimated. The program is one for this instruction set, on a core that has it;
+    /// the plain kernels' figures are those of a Cortex-M0.
+    pub fn estimated_instructions(&self, instruction_set: InstructionSet) -> u64 {
+        let step = |step| estimate(step, instruction_set);
+        self.steps.iter().map(step).fold(0, u64::saturating_add)
+    }
+}
+
+fn estimate(step: &Step, instruction_set: InstructionSet) -> u64 {
+    let modelled = match &step.call {
+        Call::PackedConv2d { layout, input, window, pool, bias, .. } => {
+            modelled(*layout, *input, window, pool, bias.len())
+        }
+        _ => None,
+    };
+    modelled.unwrap_or_else(|| {
+        let Rate { mac, output, channel } = rate(&step.call, instruction_set);
+        let channels = step.output_shape.c as f64;
+        (step.macs as f64 * mac + outputs(step) as f64 * output + channels * channel) as u64
+    })
+}
+
+fn modelled(
+    layout: PackedLayout,
+    input: Shape,
+    window: &Window,
+    pool: &Window,
+    channels: usize,
+) -> Option<u64> {
+    match layout {
+        PackedLayout::Deep => cost::deep(input, window, pool, channels),
+        PackedLayout::Winograd => cost::winograd(input, window, pool, channels),
+        PackedLayout::Winograd4 => cost::winograd4(input, window, channels),
+        PackedLayout::CompactWinograd4 => cost::compact_winograd4(input, window, channels),
+        PackedLayout::Shallow => shallow(input, window, pool, channels),
+        PackedLayout::Pointwise => None,
+    }
+}
+
+/// The kernel for few input channels: filters go four at a time, and each pixel has its window to be filled in.
+fn shallow(input: Shape, window: &Window, pool: &Window, channels: usize) -> Option<u64> {
+    let [h, w] = window.positions(input.h, input.w)?;
+    let [h, w] = pool.positions(h, w)?;
+    let pixels = (h * w).checked_mul(pool.taps())? as f64;
+    let filters = channels.next_multiple_of(4) as f64;
+    let taps = (window.taps() * input.c) as f64;
+    Some((pixels * (60.0 + filters * (3.1 + 1.3 * taps))) as u64)
+}
+
+/// Values that the kernel makes; those that a fused pool then takes the largest of count one by one.
+fn outputs(step: &Step) -> u64 {
+    let pooled = match &step.call {
+        Call::Conv2d { pool, .. } | Call::PackedConv2d { pool, .. } => pool.taps() as u64,
+        _ => 1,
+    };
+    (step.output_shape.len() as u64).saturating_mul(pooled)
+}
+
+/// Fitted to the emulator's counts of the shipped models and of MLPerf Tiny's.
+fn rate(call: &Call, instruction_set: InstructionSet) -> Rate {
+    let fast = instruction_set == InstructionSet::Armv7em;
+    let [mac, output, channel] = match call {
+        Call::PackedConv2d { .. } => [0.74, 9.0, 0.0],
+        Call::PackedDense { .. } => [0.99, 68.0, 0.0],
+        Call::DepthwiseConv2d { window, .. } if fast => {
+            let strided = window.stride != [1, 1];
+            [2.0, if strided { 10.5 } else { 1.5 }, 343.0]
+        }
+        Call::Conv2d { .. } if fast => [3.8, 114.0, 0.0],
+        Call::Conv2d { .. } | Call::DepthwiseConv2d { .. } => [4.4, 86.0, 0.0],
+        Call::Dense { .. } if fast => [3.2, 80.0, 0.0],
+        Call::Dense { .. } => [5.7, 86.0, 0.0],
+        Call::MaxPool2d { window, .. } => [0.0, taps(window, 4.0) + 8.0, 0.0],
+        Call::AveragePool2d { window, .. } => [0.0, taps(window, 4.0) + 20.0, 0.0],
+        Call::AveragePoolFloat(pool) => [0.0, taps(&pool.window, 7.4) + 100.0, 0.0],
+        Call::Add(_) => [0.0, 10.0, 0.0],
+        Call::AddFloat(_) | Call::Combine(_) => [0.0, 36.0, 0.0],
+        Call::Lookup { .. } | Call::Concat { .. } | Call::Rearrange(_) | Call::Pad(_) => {
+            [0.0, 5.0, 0.0]
+        }
+    };
+    Rate { mac, output, channel }
+}
+
+fn taps(window: &Window, each: f64) -> f64 {
+    window.taps() as f64 * each
+}
