@@ -8,6 +8,7 @@ mod parity;
 mod profile;
 mod quantize;
 mod run;
+mod search;
 mod simulate;
 mod train;
 
@@ -22,6 +23,8 @@ pub(crate) enum Verb {
     Data(data::Data),
     /// Train a network on labelled pictures.
     Train(train::Train),
+    /// Find a good network inside a budget of flash, RAM and instructions.
+    Search(search::Search),
     /// Quantize a trained network and write it as int8 ONNX.
     Export(export::Export),
     /// Turn a float ONNX file into an int8 one.
@@ -46,6 +49,7 @@ impl Verb {
         match self {
             Self::Data(verb) => verb.run(),
             Self::Train(verb) => verb.run(),
+            Self::Search(verb) => verb.run(),
             Self::Export(verb) => verb.run(),
             Self::Quantize(verb) => verb.run(),
             Self::Parity(verb) => verb.run(),
