@@ -1,6 +1,7 @@
 //! What a network will cost on a board, before it has learned anything.
 
 use crate::model_file;
+use crate::quantization::quantized;
 use crate::report::thousands;
 use crate::tuning::TuningOptions;
 use serde::Serialize;
@@ -8,7 +9,6 @@ use thumbnet_compile::{Board, Budget, CompileError, compile, fit};
 use thumbnet_data::{Dataset, Pictures};
 use thumbnet_graph::Int8Graph;
 use thumbnet_graph::onnx::Form;
-use thumbnet_quantize::quantize;
 use thumbnet_simulate::qemu;
 use thumbnet_train::{Network, Recipe, TrainError};
 
@@ -36,8 +36,8 @@ impl Estimate {
         board: &Board,
     ) -> anyhow::Result<Self> {
         let network = Network::new(recipe, classes)?;
-        let graph = network.to_graph();
-        let quantized = quantize(&graph, &pictures.subset(PICTURES).pixels(), Form::QLinear)?;
+        let pixels = pictures.subset(PICTURES).pixels();
+        let quantized = quantized(&network, &pixels, Form::QLinear)?;
         Self::of(&quantized.graph, board)
     }
 

@@ -16,6 +16,7 @@ mod outcome;
 mod picture_shape;
 mod plot;
 mod progress;
+mod quantization;
 mod reference;
 mod report;
 mod runner;

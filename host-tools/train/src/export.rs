@@ -3,6 +3,7 @@
 use crate::engine::Parameters;
 use crate::network::Network;
 use crate::plan::{Stage, StageKind};
+use crate::recipe::Levels;
 use crate::rounded::norm_factor;
 use thumbnet_graph::{
     Conv2d, FloatGraph, FloatWeights, Metadata, Node, Op, Shape, Tensor, TensorId, Window,
@@ -18,6 +19,7 @@ impl Network {
     /// nothing at all.
     pub fn to_graph(&self) -> FloatGraph {
         let mut builder = Builder { graph: self.empty_graph(), values: vec![TensorId(0)] };
+        builder.add_normalization(self.plan.levels);
         for (stage, parameters) in self.plan.stages.iter().zip(&self.parameters) {
             let made = builder.add_stage(stage, parameters);
             builder.values.push(made);
@@ -50,6 +52,22 @@ struct Builder {
 }
 
 impl Builder {
+    /// Values are `byte / 255` in a graph; what the network takes instead is a node of its own, which `prepare` of the
+    /// quantizer folds into the layers behind it.
+    fn add_normalization(&mut self, levels: Levels) {
+        if levels == Levels::PLAIN {
+            return;
+        }
+        let groups = self.graph.tensor(TensorId(0)).shape.c;
+        let mean = f64::from(levels.zero_byte) / 255.0;
+        let weights = FloatWeights {
+            values: vec![(1.0 / levels.std) as f32; groups],
+            bias: vec![(-mean / levels.std) as f32; groups],
+        };
+        let conv = Op::Conv2d(Conv2d { window: Window::UNIT, groups, weights });
+        self.values[0] = self.add("normalize", conv, TensorId(0));
+    }
+
     /// Adds the nodes of a stage; returns what they make.
     fn add_stage(&mut self, stage: &Stage, parameters: &Parameters<f32>) -> TensorId {
         let from = self.values[stage.inputs[0]];

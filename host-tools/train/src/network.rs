@@ -32,6 +32,7 @@ impl Network {
         recipe.training.check()?;
         let plan = Plan::new(recipe, labels.len())?;
         plan.check_exportable()?;
+        plan.check_rounding(recipe)?;
         let sizes: Vec<Sizes> = layers::<f32>(&plan).iter().map(|layer| layer.sizes()).collect();
         let parameters = start(&plan, &sizes, recipe.training.seed);
         Ok(Self { recipe: recipe.clone(), plan, labels: labels.to_vec(), parameters })
@@ -89,7 +90,7 @@ impl Network {
             .par_chunks(CHUNK * picture)
             .zip(logits.par_chunks_mut(CHUNK * self.plan.classes))
             .for_each_init(
-                || Chunk::new(&sizes, picture, false),
+                || Chunk::new(&sizes, &self.plan, false),
                 |chunk, (pixels, logits)| {
                     chunk.set_pixels(pixels.chunks_exact(picture));
                     chunk.predict(&model);

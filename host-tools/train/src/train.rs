@@ -111,6 +111,9 @@ pub fn load(folder: &Path) -> Result<Trained, TrainError> {
 fn complete(recipe: &Recipe, dataset: &Dataset) -> Recipe {
     let mut recipe = recipe.clone();
     recipe.producer = PRODUCER.to_owned();
+    if let Ok(levels) = recipe.input.levels() {
+        recipe.input.mean = f64::from(levels.zero_byte) / 255.0; // what is subtracted indeed
+    }
     recipe.data = Some(DataOrigin {
         name: dataset.name.clone(),
         digest: dataset.digest().to_string(),

@@ -163,3 +163,13 @@ type = 'dense'
     std::fs::write(&path, text).expect("a file for the test");
     check(&Recipe::read(&path).expect("the test's recipe"), 3);
 }
+
+#[test]
+fn a_normalized_input_is_a_node_of_its_own() {
+    let mut recipe = Recipe::find("lenet5").expect("it is built in");
+    (recipe.input.mean, recipe.input.std) = (0.286, 0.353);
+    let graph = check(&recipe, 10);
+    assert_eq!(graph.nodes[0].name, "normalize");
+    let text = recipe.to_toml();
+    assert!(text.contains("mean = 0.286") && text.contains("std = 0.353"), "{text}");
+}

@@ -81,3 +81,14 @@ fn the_export_is_what_was_trained() {
     assert!(classes >= 999, "{classes} of 1000 classes");
     assert!(codes >= 2997, "{codes} of 3000 codes");
 }
+
+#[test]
+fn normalized_pictures_are_refused_before_the_first_epoch() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let path = folder.path().join("recipe.toml");
+    let normalized = LAYERS.replace("input.shape", "input.mean = 0.5\ninput.shape");
+    std::fs::write(&path, normalized).expect("a file for the test");
+    let recipe = Recipe::read(&path).expect("the test's recipe");
+    let error = train(&recipe, &dataset(20), folder.path(), &mut ()).expect_err("both");
+    assert!(error.to_string().contains("training.quantized_epochs: input.mean"), "{error}");
+}

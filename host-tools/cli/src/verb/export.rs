@@ -6,6 +6,7 @@ use crate::inference::logits;
 use crate::loading::Loading;
 use crate::noise::{self, Layer};
 use crate::outcome::Outcome;
+use crate::quantization::quantized;
 use crate::report::{print_json, thousands};
 use crate::verb::data::load_pictures;
 use crate::verb::train;
@@ -16,7 +17,6 @@ use std::path::PathBuf;
 use thumbnet_compile::{Options, Program, compile};
 use thumbnet_data::Dataset;
 use thumbnet_graph::onnx::{self, Form};
-use thumbnet_quantize::quantize;
 use thumbnet_train::metrics::predictions;
 use thumbnet_train::{CALIBRATION_PICTURES, Recipe, Trained, load};
 
@@ -71,7 +71,7 @@ impl Export {
         let dataset = self.load_data(&trained)?;
         let form = Form::from(self.form);
         let calibration = dataset.train.subset(CALIBRATION_PICTURES);
-        let mut quantized = quantize(&trained.network.to_graph(), &calibration.pixels(), form)?;
+        let mut quantized = quantized(&trained.network, &calibration.pixels(), form)?;
         let program = compile(&quantized.graph, [0; 8], &Options::default())?;
         let images = dataset.test.len();
         let test = logits(&program, &dataset.test)?;

@@ -8,6 +8,7 @@ use super::parameters::Parameters;
 use super::real::Real;
 use super::rounding::Levels;
 use super::wiring::Wiring;
+use crate::plan::Plan;
 use std::ops::Range;
 
 /// Pictures in a chunk. Sums over a batch are taken chunk by chunk, so this is part of the result: it
@@ -17,6 +18,8 @@ pub(crate) const CHUNK: usize = 8;
 /// Buffers for [`CHUNK`] pictures, made once.
 pub(crate) struct Chunk<T> {
     pub pictures: usize,
+    /// What each byte of a picture is worth.
+    levels: [T; 256],
     targets: Vec<Target>,
     /// The picture being read.
     bytes: Vec<u8>,
@@ -60,14 +63,15 @@ impl<T: Real> Model<'_, T> {
 
 impl<T: Real> Chunk<T> {
     /// Buffers for evaluation only, or for training too.
-    pub fn new(sizes: &[Sizes], input: usize, trains: bool) -> Self {
+    pub fn new(sizes: &[Sizes], plan: &Plan, trains: bool) -> Self {
         let zeros = |len: usize| vec![T::ZERO; len];
         let map = |len: usize| zeros(CHUNK * len);
-        let mut maps = vec![map(input)];
+        let mut maps = vec![map(plan.input.len())];
         maps.extend(sizes.iter().map(|sizes| map(sizes.output)));
         let trained = if trains { sizes } else { &[] };
         Self {
             pictures: 0,
+            levels: std::array::from_fn(|byte| T::from_f64(plan.levels.value(byte as u8))),
             targets: Vec::with_capacity(CHUNK),
             bytes: Vec::new(),
             maps,
@@ -83,7 +87,7 @@ impl<T: Real> Chunk<T> {
         }
     }
 
-    /// Fills the input with bytes, as `byte / 255`.
+    /// Fills the input with bytes, each as what it is worth.
     pub fn set_pixels<'a>(&mut self, pictures: impl Iterator<Item = &'a [u8]>) {
         self.pictures = 0;
         for picture in pictures {
@@ -94,7 +98,7 @@ impl<T: Real> Chunk<T> {
     fn push_pixels(&mut self, picture: &[u8]) {
         let input = &mut self.maps[0][self.pictures * picture.len()..][..picture.len()];
         for (value, &byte) in input.iter_mut().zip(picture) {
-            *value = T::from_f64(f64::from(byte) / 255.0);
+            *value = self.levels[usize::from(byte)];
         }
         self.pictures += 1;
     }

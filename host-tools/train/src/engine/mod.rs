@@ -125,7 +125,7 @@ impl<T: Real> Engine<T> {
             transposed: sizes.iter().map(|sizes| vec![T::ZERO; sizes.transposed]).collect(),
             batch: sizes.iter().map(|sizes| vec![T::ZERO; sizes.batch]).collect(),
             memories: sizes.iter().map(|sizes| Memory::new(sizes, chunks * CHUNK)).collect(),
-            chunks: (0..chunks).map(|_| Chunk::new(&sizes, plan.input.len(), true)).collect(),
+            chunks: (0..chunks).map(|_| Chunk::new(&sizes, plan, true)).collect(),
             frozen: 0,
         };
         engine.prepare();

@@ -5,7 +5,7 @@ mod planner;
 mod windows;
 
 use crate::error::TrainError;
-use crate::recipe::Recipe;
+use crate::recipe::{Levels, Recipe};
 use planner::{Planner, describe};
 use thumbnet_graph::{Shape, Window};
 use windows::elements;
@@ -14,6 +14,8 @@ use windows::elements;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Plan {
     pub input: Shape,
+    /// What the input's bytes are worth.
+    pub levels: Levels,
     pub stages: Vec<Stage>,
     pub classes: usize,
 }
@@ -102,6 +104,19 @@ impl Plan {
         Ok(())
     }
 
+    /// Checks that the network can be trained as its int8 export has it, if it is to be.
+    ///
+    /// # Errors
+    /// [`TrainError::Field`] if its pictures are normalized, which the export has folded into the first weights.
+    pub fn check_rounding(&self, recipe: &Recipe) -> Result<(), TrainError> {
+        if recipe.training.quantized_epochs == 0 || self.levels == Levels::PLAIN {
+            return Ok(());
+        }
+        let problem = "input.mean and input.std do not go with it: leave them out, batch_norm in the first layer does as well"
+            .to_owned();
+        Err(TrainError::Field { field: "training.quantized_epochs", problem })
+    }
+
     /// Checks that a batch of this size can be learned from.
     ///
     /// # Errors
@@ -137,7 +152,7 @@ impl Plan {
             })?;
         }
         check_output(recipe, &planner, classes)?;
-        Ok(Self { input, stages: planner.stages, classes })
+        Ok(Self { input, levels: recipe.input.levels()?, stages: planner.stages, classes })
     }
 }
 

@@ -19,7 +19,8 @@ impl Recipe {
             "resnet8" => (resnet8(), [32, 32, 3]),
             _ => (mobilenet(width(name)?), [96, 96, 3]),
         };
-        let input = Input { shape, fit: InputFit::Stretch, invert: false };
+        let (fit, invert) = (InputFit::Stretch, false);
+        let input = Input { shape, fit, invert, mean: 0.0, std: 1.0 };
         Some(Self {
             name: name.to_owned(),
             producer: String::new(),

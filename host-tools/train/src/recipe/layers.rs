@@ -1,10 +1,11 @@
 //! The layers a recipe can list: those that the firmware can run.
 
+use super::normalization::{is_no_mean, is_no_std, no_mean, no_std, one_number};
 use serde::{Deserialize, Serialize};
 use thumbnet_graph::Fit;
 
 /// The tensor a network starts from, and how pictures become it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
     /// `[h, w, c]`, `c` 1 (grey) or 3 (RGB).
@@ -15,6 +16,20 @@ pub struct Input {
     /// Whether `byte` becomes `255 - byte` (dark strokes on light paper).
     #[serde(default)]
     pub invert: bool,
+    /// What is subtracted from `byte / 255`: from 0 to 1, one number for all channels, taken to the nearest 255th.
+    #[serde(
+        default = "no_mean",
+        skip_serializing_if = "is_no_mean",
+        deserialize_with = "one_number"
+    )]
+    pub mean: f64,
+    /// What that is divided by: from 0.01 to 1, one number for all channels.
+    #[serde(
+        default = "no_std",
+        skip_serializing_if = "is_no_std",
+        deserialize_with = "one_number"
+    )]
+    pub std: f64,
 }
 
 /// How a picture of another size meets the input's rectangle.

@@ -6,13 +6,13 @@ use super::trial::Trials;
 use crate::calibration::{Calibration, Judged};
 use crate::estimate::Estimate;
 use crate::inference::logits;
+use crate::quantization::quantized;
 use anyhow::Context;
 use serde::Serialize;
 use thumbnet_compile::{Board, compile_file, fit};
 use thumbnet_data::Pictures;
 use thumbnet_graph::Int8Graph;
 use thumbnet_graph::onnx::{self, Form};
-use thumbnet_quantize::quantize;
 use thumbnet_train::metrics::predictions;
 use thumbnet_train::{CALIBRATION_PICTURES, load};
 
@@ -49,7 +49,7 @@ impl Finalist {
         let network = load(&folder)?.network;
         let held_out = network.recipe().held_out(dataset)?;
         let some = dataset.train.subset(CALIBRATION_PICTURES);
-        let mut quantized = quantize(&network.to_graph(), &some.pixels(), Form::QLinear)?;
+        let mut quantized = quantized(&network, &some.pixels(), Form::QLinear)?;
         let file = folder.join("model.onnx");
         let write = |graph: &Int8Graph| {
             thumbnet_files::write(&file, &onnx::write(graph, Form::QLinear))
