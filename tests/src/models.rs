@@ -3,7 +3,7 @@
 use crate::root;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use thumbnet_compile::Program;
+use thumbnet_compile::{Board, Program, compile_file, fit};
 use thumbnet_data::{Dataset, EMBEDDED, InputSpec, Pictures};
 use thumbnet_graph::onnx::{self, Form};
 use thumbnet_graph::{FloatGraph, Int8Graph};
@@ -90,6 +90,17 @@ pub fn shipped() -> Vec<ModelFile> {
 pub fn models(folder: &Path) -> Vec<ModelFile> {
     let mut models = shipped();
     models.push(small().write_to(folder));
+    models
+}
+
+/// Those of the models that `board` has room for; prints which it has not.
+pub fn fitting(board: &Board, mut models: Vec<ModelFile>) -> Vec<ModelFile> {
+    models.retain(|model| {
+        let program = compile_file(&model.path, &board.options());
+        let program = program.unwrap_or_else(|error| panic!("{error}"));
+        let fits = fit(&program, board);
+        fits.inspect_err(|error| println!("left out on {}: {error}", board.name)).is_ok()
+    });
     models
 }
 

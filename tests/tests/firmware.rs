@@ -1,6 +1,6 @@
 //! The real firmware in the emulator equals the simulation: the CRC-32 of every layer and the logits, with ==.
 
-use parity::{ModelFile, emulated_boards, is_equipped, models, pictures};
+use parity::{ModelFile, emulated_boards, fitting, is_equipped, models, pictures};
 use thumbnet_compile::{Board, compile_file};
 use thumbnet_data::to_codes;
 use thumbnet_simulate::desktop::Simulator;
@@ -16,7 +16,7 @@ fn every_layer_of_200_pictures_equals_the_simulation() {
     }
     let folder = tempfile::tempdir().expect("there is a folder for temporary files");
     for board in emulated_boards() {
-        for model in models(folder.path()) {
+        for model in fitting(&board, models(folder.path())) {
             equals_the_simulation(&board, &model);
         }
     }

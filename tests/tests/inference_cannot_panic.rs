@@ -1,6 +1,6 @@
 //! The image with nothing but the network has no symbol of panic, bounds-check or allocation code.
 
-use parity::{ModelFile, emulated_boards, is_equipped, models, reference_board};
+use parity::{ModelFile, emulated_boards, fitting, is_equipped, models, reference_board};
 use thumbnet_compile::Board;
 use thumbnet_simulate::{boards, elf, qemu};
 
@@ -11,7 +11,7 @@ fn the_bare_image_has_neither_panics_nor_allocations() {
     }
     let folder = tempfile::tempdir().expect("there is a folder for temporary files");
     for board in emulated_boards() {
-        for model in models(folder.path()) {
+        for model in fitting(&board, models(folder.path())) {
             cannot_panic(&board, &model);
         }
     }
