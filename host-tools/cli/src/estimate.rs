@@ -36,8 +36,8 @@ impl Estimate {
         board: &Board,
     ) -> anyhow::Result<Self> {
         let network = Network::new(recipe, classes)?;
-        let pixels = pictures.subset(PICTURES).pixels();
-        let quantized = quantized(&network, &pixels, Form::QLinear)?;
+        let some = pictures.subset(PICTURES);
+        let quantized = quantized(&network, &some.pixels(), Form::QLinear)?;
         Self::of(&quantized.graph, board)
     }
 
