@@ -17,12 +17,12 @@ use parity::{
 use thumbnet_compile::{Board, Optimize};
 use thumbnet_simulate::qemu;
 
-/// What `main` and start-up code use before the inference begins; the measured stack includes it.
-const START_UP_STACK_BYTES: u64 = 128;
-/// What the inference may use beside the arena.
-const MOST_STACK_BYTES: u64 = (1 << 10) + START_UP_STACK_BYTES;
+/// What the inference may use beside the arena, `main` and start-up code included.
+const MOST_STACK_BYTES: u64 = 1 << 10;
+/// Models that need more than that under a profile, which is a fault to be mended; what they need at most.
+const DEEPER: [(&str, u64); 2] = [("digits-16k", 1_128), ("fashion-100k", 1_112)];
 /// The same where cores without DSP keep the pixels of a convolution on the stack.
-const MOST_SCALAR_STACK_BYTES: u64 = 2 << 10;
+const MOST_SCALAR_STACK_BYTES: u64 = 1_536;
 /// What the smallest firmware of the seed CNN may have beside its weights.
 const MOST_CODE_BYTES: u64 = 16_000;
 
@@ -37,7 +37,12 @@ fn shipped_models_cost_what_the_goldens_say() {
     }
     let mut differences = Vec::new();
     for board in emulated_boards() {
-        for model in &fitting(&board, models.clone()) {
+        let fitting = fitting(&board, models.clone());
+        assert!(
+            board.name != qemu::BOARD || fitting == models,
+            "the reference board has room for all"
+        );
+        for model in &fitting {
             let mut costs = under_all_profiles(&board, model);
             costs.extend(answers(&board, model));
             let title = format!(
@@ -64,6 +69,8 @@ fn under_all_profiles(board: &Board, model: &ModelFile) -> Vec<Cost> {
         true => (&PROFILES[..], MOST_STACK_BYTES),
         false => (&PROFILES[2..], MOST_SCALAR_STACK_BYTES),
     };
+    let deeper = DEEPER.iter().find(|(name, _)| *name == model.name).map_or(0, |(_, bytes)| *bytes);
+    let most_stack_bytes = most_stack_bytes.max(deeper);
     let mut lines = Vec::new();
     for &optimize in profiles {
         let costs = measure(board, model, optimize);
