@@ -19,8 +19,6 @@ use thumbnet_simulate::qemu;
 
 /// What the inference may use beside the arena, `main` and start-up code included.
 const MOST_STACK_BYTES: u64 = 1 << 10;
-/// Models that need more than that under a profile, which is a fault to be mended; what they need at most.
-const DEEPER: [(&str, u64); 2] = [("digits-16k", 1_128), ("fashion-100k", 1_112)];
 /// The same where cores without DSP keep the pixels of a convolution on the stack.
 const MOST_SCALAR_STACK_BYTES: u64 = 1_536;
 /// What the smallest firmware of the seed CNN may have beside its weights.
@@ -69,8 +67,6 @@ fn under_all_profiles(board: &Board, model: &ModelFile) -> Vec<Cost> {
         true => (&PROFILES[..], MOST_STACK_BYTES),
         false => (&PROFILES[2..], MOST_SCALAR_STACK_BYTES),
     };
-    let deeper = DEEPER.iter().find(|(name, _)| *name == model.name).map_or(0, |(_, bytes)| *bytes);
-    let most_stack_bytes = most_stack_bytes.max(deeper);
     let mut lines = Vec::new();
     for &optimize in profiles {
         let costs = measure(board, model, optimize);

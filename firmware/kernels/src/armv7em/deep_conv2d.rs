@@ -39,8 +39,14 @@ pub fn deep_conv2d<R: Requantize>(
     output: &Map,
 ) {
     // Inlined, so that windows are constants here in generated code and only one tile is linked.
-    let Some(tile) = deep_tile(layer.window.kernel[1], layer.window.stride[1]) else { return };
-    convolve(layer, tile, input, scratch, output);
+    let [kernel_w, stride] = [layer.window.kernel[1], layer.window.stride[1]];
+    if layer.pool.kernel == [1, 1] {
+        let Some(tile) = deep_tile::<false>(kernel_w, stride) else { return };
+        convolve(layer, tile, input, scratch, output);
+    } else {
+        let Some(tile) = deep_tile::<true>(kernel_w, stride) else { return };
+        convolve(layer, tile, input, scratch, output);
+    }
 }
 
 #[inline(never)]
@@ -76,7 +82,9 @@ fn convolve<R: Requantize>(
 const CHANNELS: usize = 4 * BLOCKS;
 
 /// The output pixel whose pool covers the patch.
-#[inline(always)]
+///
+/// Not inlined: what it has on the stack is not there while a patch is filled.
+#[inline(never)]
 fn largest_positions<R: Requantize>(
     layer: &PackedConv2d<'_, R>,
     tile: DeepTile,
@@ -91,15 +99,11 @@ fn largest_positions<R: Requantize>(
     let groups = pixel.chunks(CHANNELS).zip(layer.bias.chunks(CHANNELS));
     for (group, (codes, biases)) in groups.enumerate() {
         let weights = filters.get(group * BLOCKS * chunks..).unwrap_or_default();
-        let mut largest = [i32::MIN; CHANNELS];
+        sums[0] = [i32::MIN; CHANNELS];
         for row in 0..layer.pool.kernel[0] {
             tile(patch.get(row * row_step..).unwrap_or_default(), weights, chunks, sums);
-            let [left, right] = &*sums;
-            for ((largest, left), right) in largest.iter_mut().zip(left).zip(right) {
-                *largest = (*largest).max(*left).max(*right);
-            }
         }
-        layer.requantize.requantize_channels(group * CHANNELS, &largest, biases, codes);
+        layer.requantize.requantize_channels(group * CHANNELS, &sums[0], biases, codes);
     }
 }
 

@@ -67,32 +67,47 @@ fn convolve<R: Requantize, const PIXELS: usize>(
     output: &Map,
 ) {
     let tiles = Tiles::of(layer, PIXELS);
-    let pairs = winograd_channel_pairs(layer.input.c);
-    // Eight words are four pairs of input channels.
-    let filters = layer.weights.as_chunks::<8>().0;
     for first in (0..tiles.count()).step_by(TILES) {
         for slot in 0..TILES {
             if let Some(position) = tiles.position(first + slot) {
-                tiles.fill(input, position, slot, pairs, patch);
+                tiles.fill(input, position, slot, patch);
             }
         }
-        let pairs_of_filters = &mut filters.chunks_exact((4 * pairs).max(1));
-        for (group, biases) in layer.bias.chunks(CHANNELS).enumerate() {
-            let mut sums = [[[0; CHANNELS]; PIXELS]; TILES];
-            for (pair, weights) in pairs_of_filters.take(CHANNELS / 2).enumerate() {
-                winograd_tile(patch, weights, products);
-                winograd_outputs(products, 0, &mut sums, 2 * pair);
-                winograd_outputs(products, 1, &mut sums, 2 * pair + 1);
-            }
-            let channel = group * CHANNELS;
-            for (slot, sums) in sums.iter().enumerate() {
-                let Some(position) = tiles.position(first + slot) else { break };
-                for (pixel, sums) in sums.iter().enumerate() {
-                    let Some(start) = tiles.first_code(position, pixel) else { continue };
-                    let codes = output.get(start + channel..).unwrap_or_default();
-                    let codes = codes.get(..biases.len()).unwrap_or_default();
-                    layer.requantize.requantize_channels(channel, sums, biases, codes);
-                }
+        multiply::<_, PIXELS>(layer, &tiles, first, products, patch, output);
+    }
+}
+
+/// All channels of the outputs of the tiles from `first` on, from their patch.
+///
+/// Not inlined: sums are not on the stack while a patch is filled.
+#[inline(never)]
+fn multiply<R: Requantize, const PIXELS: usize>(
+    layer: &PackedConv2d<'_, R>,
+    tiles: &Tiles,
+    first: usize,
+    products: &mut Products,
+    patch: &[Chunk],
+    output: &Map,
+) {
+    // Eight words are four pairs of input channels.
+    let filters = layer.weights.as_chunks::<8>().0;
+    let pairs = winograd_channel_pairs(layer.input.c);
+    let pairs_of_filters = &mut filters.chunks_exact((4 * pairs).max(1));
+    for (group, biases) in layer.bias.chunks(CHANNELS).enumerate() {
+        let mut sums = [[[0; CHANNELS]; PIXELS]; TILES];
+        for (pair, weights) in pairs_of_filters.take(CHANNELS / 2).enumerate() {
+            winograd_tile(patch, weights, products);
+            winograd_outputs(products, 0, &mut sums, 2 * pair);
+            winograd_outputs(products, 1, &mut sums, 2 * pair + 1);
+        }
+        let channel = group * CHANNELS;
+        for (slot, sums) in sums.iter().enumerate() {
+            let Some(position) = tiles.position(first + slot) else { break };
+            for (pixel, sums) in sums.iter().enumerate() {
+                let Some(start) = tiles.first_code(position, pixel) else { continue };
+                let codes = output.get(start + channel..).unwrap_or_default();
+                let codes = codes.get(..biases.len()).unwrap_or_default();
+                layer.requantize.requantize_channels(channel, sums, biases, codes);
             }
         }
     }
@@ -145,15 +160,10 @@ impl Tiles {
     }
 
     /// Writes the transformed inputs of the tile at `position` to `slot` of each chunk.
-    fn fill(
-        &self,
-        input: &Map,
-        [y, x]: [usize; 2],
-        slot: usize,
-        pairs: usize,
-        patch: &mut [Chunk],
-    ) {
+    #[inline(never)]
+    fn fill(&self, input: &Map, [y, x]: [usize; 2], slot: usize, patch: &mut [Chunk]) {
         let Shape { h, w, c } = self.input;
+        let pairs = winograd_channel_pairs(c);
         let [rows, columns] = [self.window.rows_inside(y, h), self.window.columns_inside(x, w)];
         let pixel = |tap: usize| {
             let [row, column] = [rows.reads(tap / 4, 1)?, columns.reads(tap % 4, 1)?];

@@ -28,32 +28,35 @@ pub(crate) type Sums = [[i32; 4 * BLOCKS]; 2];
 ///         mix   += x * w
 ///         plain += x * sxtb16(w)
 ///     a, c = plain and b, d = (mix - plain) >> 8
+///     sums of both positions = a, b, c, d; under a pool, those of the first are raised to a, b, c, d of both
 /// ```
 ///
-/// Cost: 13 instructions a word (16 multiplications), 4 a run, 29 a block, about 40 a call.
+/// Cost: 13 instructions a word (16 multiplications), 4 a run, 29 a block (52 under a pool), about 40 a call.
 ///
 /// Does nothing where `patch` is too small or `chunks` are no whole runs.
 pub(crate) type DeepTile = fn(patch: &[Chunk], weights: &[Weights], chunks: usize, sums: &mut Sums);
 
-/// The kernel for rows of `kernel_w` taps and this column stride; `None` if there is none.
+/// The kernel for rows of `kernel_w` taps and this column stride, under a pool or not; `None` if there is none.
 #[inline(always)]
-pub(crate) fn deep_tile(kernel_w: usize, stride: usize) -> Option<DeepTile> {
+pub(crate) fn deep_tile<const POOLED: bool>(kernel_w: usize, stride: usize) -> Option<DeepTile> {
     Some(match [kernel_w, stride] {
-        [1, 1] => Tile::<1, 1>::run,
-        [1, 2] => Tile::<1, 2>::run,
-        [2, 1] => Tile::<2, 1>::run,
-        [2, 2] => Tile::<2, 2>::run,
-        [3, 1] => Tile::<3, 1>::run,
-        [3, 2] => Tile::<3, 2>::run,
-        [5, 1] => Tile::<5, 1>::run,
-        [5, 2] => Tile::<5, 2>::run,
+        [1, 1] => Tile::<1, 1, POOLED>::run,
+        [1, 2] => Tile::<1, 2, POOLED>::run,
+        [2, 1] => Tile::<2, 1, POOLED>::run,
+        [2, 2] => Tile::<2, 2, POOLED>::run,
+        [3, 1] => Tile::<3, 1, POOLED>::run,
+        [3, 2] => Tile::<3, 2, POOLED>::run,
+        [5, 1] => Tile::<5, 1, POOLED>::run,
+        [5, 2] => Tile::<5, 2, POOLED>::run,
         _ => return None,
     })
 }
 
-struct Tile<const KERNEL_W: usize, const STRIDE: usize>;
+struct Tile<const KERNEL_W: usize, const STRIDE: usize, const POOLED: bool>;
 
-impl<const KERNEL_W: usize, const STRIDE: usize> Tile<KERNEL_W, STRIDE> {
+impl<const KERNEL_W: usize, const STRIDE: usize, const POOLED: bool>
+    Tile<KERNEL_W, STRIDE, POOLED>
+{
     fn run(patch: &[Chunk], weights: &[Weights], chunks: usize, sums: &mut Sums) {
         let runs = chunks / KERNEL_W;
         if runs == 0 || chunks != runs * KERNEL_W || patch.len() / (KERNEL_W + STRIDE) < runs {
@@ -66,8 +69,15 @@ impl<const KERNEL_W: usize, const STRIDE: usize> Tile<KERNEL_W, STRIDE> {
         }
         #[cfg(not(native_dsp))]
         for (block, weights) in weights.chunks_exact(chunks).enumerate() {
-            for (sums, four) in sums.iter_mut().zip(Self::model(patch, weights)) {
-                sums[4 * block..4 * block + 4].copy_from_slice(&four);
+            let [first, second] = Self::model(patch, weights);
+            let [firsts, seconds] = sums.each_mut().map(|sums| &mut sums[4 * block..4 * block + 4]);
+            if POOLED {
+                for ((largest, first), second) in firsts.iter_mut().zip(first).zip(second) {
+                    *largest = (*largest).max(first).max(second);
+                }
+            } else {
+                firsts.copy_from_slice(&first);
+                seconds.copy_from_slice(&second);
             }
         }
         #[cfg(native_dsp)]
@@ -151,8 +161,26 @@ impl<const KERNEL_W: usize, const STRIDE: usize> Tile<KERNEL_W, STRIDE> {
             "asr r7, r7, #8",
             "asr r9, r9, #8",
             "asr r11, r11, #8",
+            ".macro raise largest, other",
+            "cmp \\largest, \\other",
+            "it lt",
+            "movlt \\largest, \\other",
+            ".endm",
+            ".if {pooled}",
+            "raise r4, r8",
+            "raise r5, r9",
+            "raise r6, r10",
+            "raise r7, r11",
+            "ldm r3, {{r8, r9, r10, r11}}",
+            "raise r4, r8",
+            "raise r5, r9",
+            "raise r6, r10",
+            "raise r7, r11",
+            ".else",
             "strd r8, r9, [r3, #{position}]",
             "strd r10, r11, [r3, #{position} + 8]",
+            ".endif",
+            ".purgem raise",
             "stm r3!, {{r4, r5, r6, r7}}",
             "str r3, [sp, #16]",
             "cmp r1, r2",
@@ -162,6 +190,7 @@ impl<const KERNEL_W: usize, const STRIDE: usize> Tile<KERNEL_W, STRIDE> {
             words = const Self::WORDS,
             second = const Self::SECOND_POSITION_BYTES,
             position = const size_of::<[i32; 4 * BLOCKS]>(),
+            pooled = const POOLED as usize,
         )
     }
 
