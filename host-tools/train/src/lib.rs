@@ -8,6 +8,7 @@ mod engine;
 mod error;
 mod export;
 mod folder;
+mod gradient;
 pub mod metrics;
 mod network;
 mod observer;
@@ -22,9 +23,12 @@ mod train;
 mod transfer;
 mod verdict;
 
+pub use engine::{EPSILON as NORM_EPSILON, Parameters};
 pub use error::TrainError;
+pub use gradient::{Gradient, gradient};
 pub use network::Network;
 pub use observer::{BatchProgress, EpochResult, Observer};
+pub use plan::{Plan, Pool, Stage, StageKind};
 pub use pseudo_labels::Labelled;
 pub use recipe::{
     Activation, BUILT_IN, ClassWeightRule, ClassWeights, DataOrigin, Input, InputFit, Layer, Loss,

@@ -159,7 +159,12 @@ impl<T: Real> Chunk<T> {
 
     /// One row of logits a picture.
     pub fn logits(&self) -> &[T] {
-        used(self.maps.last().expect("there is at least the input"), self.pictures)
+        self.value(self.maps.len() - 1)
+    }
+
+    /// A value over the chunk's pictures: 0 is the input, `n + 1` what stage `n` makes.
+    pub fn value(&self, value: usize) -> &[T] {
+        used(&self.maps[value], self.pictures)
     }
 
     /// The first input of a stage, over the chunk's pictures.

@@ -24,11 +24,12 @@ mod wiring;
 
 pub(crate) use chunk::{CHUNK, Chunk, Model};
 pub(crate) use layer::{Layer, Noise, Sizes};
-pub(crate) use layers::batch_norm::EPSILON;
+pub use layers::batch_norm::EPSILON;
 pub(crate) use lesson::{Changes, Lesson};
 pub(crate) use loss::{Criterion, Target};
 pub(crate) use optimizer::{Step, moments};
-pub(crate) use parameters::{Parameters, start};
+pub use parameters::Parameters;
+pub(crate) use parameters::start;
 pub(crate) use real::Real;
 pub(crate) use rounding::Levels;
 pub(crate) use schedule::learning_rate;
@@ -175,6 +176,17 @@ impl<T: Real> Engine<T> {
         for (memory, average) in self.memories.iter_mut().zip(average) {
             memory.set_average(average);
         }
+    }
+
+    /// A value of the batch of up to [`Engine::pictures_at_once`] pictures that was learned from last; see [`Plan`].
+    pub fn value(&self, value: usize, pictures: usize) -> Vec<T> {
+        let chunks = &self.chunks[..pictures.div_ceil(CHUNK)];
+        chunks.iter().flat_map(|chunk| chunk.value(value)).copied().collect()
+    }
+
+    /// Pictures in flight at once.
+    pub fn pictures_at_once(&self) -> usize {
+        self.chunks.len() * CHUNK
     }
 
     /// Learns from the pictures of these indices: one step.

@@ -7,8 +7,8 @@ use thumbnet_data::Random;
 
 /// Weights and bias of one stage, or numbers that belong to them one by one; both empty for a pool.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Parameters<T> {
-    /// `[kh, kw, ic, oc]` of a convolution, `[inputs, units]` of a dense layer, `[c]` of a normalization (its scale).
+pub struct Parameters<T> {
+    /// `[kh, kw, ic / groups, oc]` of a convolution, `[kh, kw, c]` of a depthwise one, `[inputs, units]` of a dense layer, `[c]` of a normalization (its scale).
     pub weights: Vec<T>,
     /// `[oc]`; empty if a normalization follows.
     pub bias: Vec<T>,
@@ -17,16 +17,16 @@ pub(crate) struct Parameters<T> {
     pub running: Vec<T>,
 }
 
-impl<T: Real> Parameters<T> {
+impl<T: Copy + Default> Parameters<T> {
     /// Room for what belongs to learned numbers one by one.
-    pub fn zeros(sizes: &Sizes) -> Self {
-        let zeros = |len| vec![T::ZERO; len];
+    pub(crate) fn zeros(sizes: &Sizes) -> Self {
+        let zeros = |len| vec![T::default(); len];
         Self { weights: zeros(sizes.weights), bias: zeros(sizes.bias), running: Vec::new() }
     }
 
-    pub fn fill_with_zeros(&mut self) {
-        self.weights.fill(T::ZERO);
-        self.bias.fill(T::ZERO);
+    pub(crate) fn fill_with_zeros(&mut self) {
+        self.weights.fill(T::default());
+        self.bias.fill(T::default());
     }
 }
 

@@ -12,17 +12,21 @@ use windows::elements;
 
 /// What the engine runs, in order. Value 0 is the input, value `n + 1` what stage `n` makes; the last one is the logits.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Plan {
+pub struct Plan {
+    /// Of the pictures.
     pub input: Shape,
     /// What the input's bytes are worth.
-    pub levels: Levels,
+    pub(crate) levels: Levels,
+    /// The steps, each after those whose values it reads.
     pub stages: Vec<Stage>,
+    /// How many logits there are.
     pub classes: usize,
 }
 
 /// One step of the engine: a layer, with the ReLU and the max pool that follow it where that saves a pass.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Stage {
+pub struct Stage {
+    /// What it computes.
     pub kind: StageKind,
     /// The values it starts from; one, but for those that join paths.
     pub inputs: Vec<usize>,
@@ -32,59 +36,89 @@ pub(crate) struct Stage {
     pub output: Shape,
 }
 
+/// What a stage computes.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum StageKind {
+pub enum StageKind {
+    /// A convolution, with the bias, the ReLU and the max pool that follow it.
     Conv2d {
+        /// Of its node in the export.
         name: String,
+        /// Where its taps go.
         window: Window,
+        /// Output channels.
         filters: usize,
+        /// Channels of each group are seen by the filters of that group alone.
         groups: usize,
         /// Whether it has a bias: one that is normalized next does not.
         biased: bool,
+        /// Whether what is below 0 becomes 0.
         relu: bool,
+        /// The max pool of what it makes.
         pool: Option<Pool>,
     },
+    /// A convolution of each channel with its own kernel.
     DepthwiseConv2d {
+        /// Of its node in the export.
         name: String,
+        /// Where its taps go.
         window: Window,
+        /// Whether it has a bias: one that is normalized next does not.
         biased: bool,
+        /// Whether what is below 0 becomes 0.
         relu: bool,
     },
     /// Follows a convolution without bias, and is one with it on the device.
     BatchNorm {
+        /// That of the convolution.
         name: String,
+        /// Whether what is below 0 becomes 0.
         relu: bool,
     },
-    /// `input` is the whole map, in the order `[h, w, c]`.
+    /// Sums over the whole map, in the order `[h, w, c]`.
     Dense {
+        /// Of its node in the export.
         name: String,
+        /// Output channels.
         units: usize,
+        /// Whether what is below 0 becomes 0.
         relu: bool,
     },
+    /// The largest value of each window.
     MaxPool2d(Pool),
+    /// The mean of each window.
     AveragePool2d(Pool),
+    /// What is below 0 becomes 0.
     Relu {
+        /// Of its node in the export.
         name: String,
     },
+    /// Values forgotten at random while learning; the others grow, so that sums stay alike.
     Dropout {
+        /// Share that is forgotten.
         rate: f64,
     },
     /// The sum of two maps.
     Add {
+        /// Of its node in the export.
         name: String,
+        /// Whether what is below 0 becomes 0.
         relu: bool,
     },
     /// Maps of the same rows and columns, channels beside channels.
     Concat {
+        /// Of its node in the export.
         name: String,
         /// Of each of them.
         channels: Vec<usize>,
     },
 }
 
+/// A pool of a stage of its own or of a convolution's.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Pool {
+pub struct Pool {
+    /// Of its node in the export.
     pub name: String,
+    /// Where it reads; never beyond the map.
     pub window: Window,
 }
 
@@ -92,11 +126,16 @@ pub(crate) struct Pool {
 const MAX_NORMALIZED_BATCH: usize = 1024;
 
 impl Plan {
+    /// What a byte of a picture is worth to the first layer.
+    pub fn value(&self, byte: u8) -> f64 {
+        self.levels.value(byte)
+    }
+
     /// Checks that the device can run it.
     ///
     /// # Errors
     /// [`TrainError::Field`] if there is a layer that cannot be written.
-    pub fn check_exportable(&self) -> Result<(), TrainError> {
+    pub(crate) fn check_exportable(&self) -> Result<(), TrainError> {
         if self.stages.iter().any(|stage| matches!(stage.kind, StageKind::Concat { .. })) {
             let problem = "concat cannot be written for the device yet: use residual".to_owned();
             return Err(TrainError::Field { field: "layers", problem });
@@ -108,7 +147,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`TrainError::Field`] if its pictures are normalized, which the export has folded into the first weights.
-    pub fn check_rounding(&self, recipe: &Recipe) -> Result<(), TrainError> {
+    pub(crate) fn check_rounding(&self, recipe: &Recipe) -> Result<(), TrainError> {
         if recipe.training.quantized_epochs == 0 || self.levels == Levels::PLAIN {
             return Ok(());
         }
@@ -121,7 +160,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`TrainError::Field`] if it is normalized as a whole and too large for that.
-    pub fn check_batch(&self, pictures: usize) -> Result<(), TrainError> {
+    pub(crate) fn check_batch(&self, pictures: usize) -> Result<(), TrainError> {
         if !self.has_batch_norm() || pictures <= MAX_NORMALIZED_BATCH {
             return Ok(());
         }
@@ -133,7 +172,7 @@ impl Plan {
     }
 
     /// Whether something is computed from all pictures of a batch together.
-    pub fn has_batch_norm(&self) -> bool {
+    pub(crate) fn has_batch_norm(&self) -> bool {
         self.stages.iter().any(|stage| matches!(stage.kind, StageKind::BatchNorm { .. }))
     }
 

@@ -8,8 +8,8 @@ use crate::engine::elementwise::{mask_by_relu, vectorized};
 use crate::engine::layer::{Backward, Forward, Layer, OverBatch, Sizes};
 use crate::engine::real::Real;
 
-/// Guards against division by the root of 0.
-pub(crate) const EPSILON: f64 = 1e-3;
+/// Added to a normalization's variance: guards against division by the root of 0.
+pub const EPSILON: f64 = 1e-3;
 /// Share of a new batch in the running averages.
 const RUNNING_SHARE: f64 = 0.05;
 
