@@ -16,8 +16,14 @@ use crate::scalar;
 /// cores, that of [`armv7em`], because a compiled network relies on the order in which it reads and writes; where
 /// the instructions are missing, their models run.
 pub trait Backend {
-    /// Convolution with fused ReLU (a clamp) and max pool. See [`portable::conv2d()`].
-    fn conv2d<R: Requantize>(layer: &Conv2d<'_, R>, input: &Map, output: &Map) {
+    /// Convolution with fused ReLU (a clamp) and max pool. See [`portable::conv2d()`]; a backend may be faster with
+    /// scratch memory.
+    fn conv2d<R: Requantize>(
+        layer: &Conv2d<'_, R>,
+        input: &Map,
+        _scratch: &mut [i8],
+        output: &Map,
+    ) {
         portable::conv2d(layer, input, output);
     }
 
@@ -166,8 +172,9 @@ impl Backend for Portable {}
 pub struct Scalar;
 
 impl Backend for Scalar {
-    fn conv2d<R: Requantize>(layer: &Conv2d<'_, R>, input: &Map, output: &Map) {
-        scalar::conv2d(layer, input, output);
+    #[inline(always)]
+    fn conv2d<R: Requantize>(layer: &Conv2d<'_, R>, input: &Map, scratch: &mut [i8], output: &Map) {
+        scalar::conv2d(layer, input, scratch, output);
     }
 }
 

@@ -110,7 +110,8 @@ fn run_everything<B: Backend>(seed: u64) -> bool {
 
     let layer = Conv2d { input, output, window, pool, input_zero_point, weights, bias, requantize };
     let sound = layer.describes(&cells(&codes), map(&mut out));
-    B::conv2d(&layer, &cells(&codes), map(&mut out));
+    let mut scratch = vec![0; random.below(1000)];
+    B::conv2d(&layer, &cells(&codes), &mut scratch, map(&mut out));
     B::max_pool2d(&MaxPool2d { input, output, window }, &cells(&codes), map(&mut out));
     let layer = AveragePool2d { input, output, window, input_zero_point, bias: 0, requantize };
     B::average_pool2d(&layer, &cells(&codes), map(&mut out));

@@ -11,13 +11,18 @@ use crate::lower::Lowered;
 use crate::options::{InstructionSet, Optimize, Options};
 use crate::program::Choice;
 use thumbnet_kernels::armv7em::depthwise_scratch_bytes;
+use thumbnet_kernels::scalar::conv2d_scratch_bytes;
 
 /// `lowered`, with packed weights where `options` want that and it is exact, and with the reason.
 pub(crate) fn pack_weights(lowered: Lowered, options: &Options) -> Lowered {
     let keep =
         |lowered: Lowered, why: &str| Lowered { choice: Choice { why: why.to_owned() }, ..lowered };
     if options.instruction_set != InstructionSet::Armv7em {
-        return keep(lowered, "this core has plain kernels only");
+        let scratch_bytes = match &lowered.call {
+            Call::Conv2d { input, window, .. } => conv2d_scratch_bytes(window, *input),
+            _ => 0,
+        };
+        return keep(Lowered { scratch_bytes, ..lowered }, "this core has plain kernels only");
     }
     let packed = match &lowered.call {
         Call::Conv2d { .. } => direct(&lowered.call),

@@ -106,7 +106,7 @@ fn scaled<B: Backend, R: requantize::Requantize>(
             let input_zero_point = *input_zero_point;
             let layer =
                 Conv2d { input, output, window, pool, input_zero_point, weights, bias, requantize };
-            B::conv2d(&layer, input_map, output_map);
+            B::conv2d(&layer, input_map, scratch, output_map);
         }
         Call::PackedConv2d {
             layout, input, window, pool, input_zero_point, weights, bias, ..

@@ -19,8 +19,6 @@ use thumbnet_simulate::qemu;
 
 /// What the inference may use beside the arena, `main` and start-up code included.
 const MOST_STACK_BYTES: u64 = 1 << 10;
-/// The same where cores without DSP keep the pixels of a convolution on the stack.
-const MOST_SCALAR_STACK_BYTES: u64 = 1_536;
 /// What the smallest firmware of the seed CNN may have beside its weights.
 const MOST_CODE_BYTES: u64 = 16_000;
 
@@ -63,15 +61,12 @@ fn golden(board: &Board, model: &ModelFile) -> std::path::PathBuf {
 
 fn under_all_profiles(board: &Board, model: &ModelFile) -> Vec<Cost> {
     // Without packed kernels there is nothing to choose, and one profile stands for all.
-    let (profiles, most_stack_bytes) = match board.name == qemu::BOARD {
-        true => (&PROFILES[..], MOST_STACK_BYTES),
-        false => (&PROFILES[2..], MOST_SCALAR_STACK_BYTES),
-    };
+    let profiles = if board.name == qemu::BOARD { &PROFILES[..] } else { &PROFILES[2..] };
     let mut lines = Vec::new();
     for &optimize in profiles {
         let costs = measure(board, model, optimize);
         let stack = costs.stack_bytes;
-        assert!(stack <= most_stack_bytes, "{}, {optimize}: {stack} B of stack", model.name);
+        assert!(stack <= MOST_STACK_BYTES, "{}, {optimize}: {stack} B of stack", model.name);
         lines.extend(costs.lines(optimize));
     }
     lines

@@ -8,6 +8,7 @@ use core::hint::black_box;
 use thumbnet_kernels::map::map;
 use thumbnet_kernels::packed::{PackedDense, pack_dense};
 use thumbnet_kernels::portable::Dense;
+use thumbnet_kernels::scalar::conv2d_scratch_bytes;
 use thumbnet_kernels::{Backend, Native, Scalar};
 
 /// The kernel for cores with DSP.
@@ -26,9 +27,13 @@ pub fn convolution(timer: &mut Timer, case: &Convolution, kind: Kind) -> Cost {
 /// The kernel for cores without.
 pub fn plain_convolution(timer: &mut Timer, case: &Convolution) -> Cost {
     let layer = case.layer(case.fixed());
+    let scratch_bytes = conv2d_scratch_bytes(&layer.window, layer.input);
+    let mut scratch = vec![[0_i8; 8]; scratch_bytes.div_ceil(8)];
     let mut output = vec![0; layer.output.len()];
     let (codes, result) = (cells(&case.codes), map(&mut output));
-    let instructions = timer.measure(|| Scalar::conv2d(black_box(&layer), &codes, result));
+    let instructions = timer.measure(|| {
+        Scalar::conv2d(black_box(&layer), &codes, scratch.as_flattened_mut(), result);
+    });
     Cost { instructions, different: differences(&output, &case.plain(case.fixed())) }
 }
 

@@ -50,4 +50,4 @@ pub(crate) use winograd4_outputs::{
     Constants as Winograd4Constants, Places, Products as Winograd4Products, winograd4_outputs,
 };
 pub(crate) use winograd4_weights::{Weights as WinogradWeights, winograd4_weights};
-pub(crate) use words::{bytes_of_chunks, chunks_mut, weights_of_chunks, words_mut};
+pub(crate) use words::{bytes_of_chunks, chunks_mut, integers_mut, weights_of_chunks, words_mut};

@@ -17,6 +17,13 @@ pub(crate) fn words_mut(bytes: &mut [i8]) -> &mut [u32] {
     words
 }
 
+/// The whole integers of `bytes`, as [`chunks_mut`].
+pub(crate) fn integers_mut(bytes: &mut [i8]) -> &mut [i32] {
+    // SAFETY: every bit pattern is valid in both types.
+    let (_, integers, _) = unsafe { bytes.align_to_mut::<i32>() };
+    integers
+}
+
 /// The bytes of `chunks`.
 pub(crate) fn bytes_of_chunks(chunks: &mut [Chunk]) -> &mut [i8] {
     // SAFETY: every bit pattern is valid in both types.
@@ -33,7 +40,7 @@ pub(crate) fn weights_of_chunks(chunks: &mut [Chunk]) -> &mut [WinogradWeights] 
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes_of_chunks, chunks_mut, weights_of_chunks, words_mut};
+    use super::{bytes_of_chunks, chunks_mut, integers_mut, weights_of_chunks, words_mut};
 
     #[repr(align(4))]
     struct Scratch([i8; 72]);
@@ -42,6 +49,7 @@ mod tests {
     fn aligned_scratch_memory_is_whole_chunks_and_words() {
         let mut scratch = Scratch([0; 72]);
         assert_eq!(words_mut(&mut scratch.0).len(), 18);
+        assert_eq!(integers_mut(&mut scratch.0).len(), 18);
         let chunks = chunks_mut(&mut scratch.0);
         assert_eq!(chunks.len(), 4);
         chunks[3] = [u32::MAX; 4];

@@ -7,4 +7,4 @@ mod conv2d;
 mod halves;
 mod words;
 
-pub use conv2d::{conv2d, conv2d_order};
+pub use conv2d::{conv2d, conv2d_order, conv2d_scratch_bytes};

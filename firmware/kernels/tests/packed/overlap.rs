@@ -138,9 +138,12 @@ fn plain_convolutions_overlap() {
         let overlap = one.zip(other).map(|(one, other)| one.and(other));
         let run = |input: &Map, output: &Map, portable: bool| {
             let layer = case.layer(case.fixed());
+            let scratch_bytes = scalar::conv2d_scratch_bytes(&layer.window, layer.input);
+            let mut scratch = vec![[0x7e_i8; 8]; scratch_bytes.div_ceil(8)];
+            let scratch = scratch.as_flattened_mut();
             match portable {
-                true => Portable::conv2d(&layer, input, output),
-                false => Scalar::conv2d(&layer, input, output),
+                true => Portable::conv2d(&layer, input, scratch, output),
+                false => Scalar::conv2d(&layer, input, scratch, output),
             }
         };
         let kernels: [Kernel<'_>; 2] = [&|i, o| run(i, o, true), &|i, o| run(i, o, false)];

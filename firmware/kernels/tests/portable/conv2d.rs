@@ -6,6 +6,7 @@ use thumbnet_kernels::geometry::{Padding, Shape, Window};
 use thumbnet_kernels::map::map;
 use thumbnet_kernels::portable::{Conv2d, conv2d};
 use thumbnet_kernels::requantize::{FixedPoint, Float};
+use thumbnet_kernels::scalar::conv2d_scratch_bytes;
 use thumbnet_kernels::{Backend, Scalar};
 
 use crate::oracle::{self, at, elements, output_shape, taps};
@@ -65,13 +66,20 @@ impl Case {
         }
     }
 
-    /// The specification's output, which the kernel for cores without vectors must give too.
+    /// The specification's output, which the kernel for cores without vectors must give too, with the scratch memory
+    /// that it wants or less.
     fn run(&self) -> Vec<i8> {
         let layer = self.layer();
-        let [mut output, mut scalar] = [0, 1].map(|_| vec![0x55; layer.output.len()]);
+        let mut output = vec![0x55; layer.output.len()];
         conv2d(&layer, &cells(&self.codes), map(&mut output));
-        Scalar::conv2d(&layer, &cells(&self.codes), map(&mut scalar));
-        assert_eq!(scalar, output, "scalar");
+        let scratch_bytes = conv2d_scratch_bytes(&layer.window, layer.input);
+        for scratch_bytes in [scratch_bytes, scratch_bytes.saturating_sub(1), 0] {
+            let mut scratch = vec![[0x7e_i8; 8]; scratch_bytes.div_ceil(8)];
+            let scratch = &mut scratch.as_flattened_mut()[..scratch_bytes];
+            let mut scalar = vec![0x55; layer.output.len()];
+            Scalar::conv2d(&layer, &cells(&self.codes), scratch, map(&mut scalar));
+            assert_eq!(scalar, output, "scalar, {scratch_bytes} bytes of scratch");
+        }
         output
     }
 

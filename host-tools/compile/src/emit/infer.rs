@@ -106,7 +106,7 @@ fn call(index: usize, step: &Step) -> String {
     }
     match (step.scratch, &step.call) {
         (Some(_), _) => arguments.push("scratch"),
-        (None, Call::DepthwiseConv2d { .. }) => arguments.push("&mut []"),
+        (None, Call::Conv2d { .. } | Call::DepthwiseConv2d { .. }) => arguments.push("&mut []"),
         (None, _) => {}
     }
     let _ = writeln!(text, "            let output = maps.at({});", range(step.output));

@@ -9,12 +9,12 @@ fn compiled(graph: &Int8Graph, fuse: bool) -> Program {
 }
 
 #[test]
-fn the_seed_cnn_needs_less_than_6_kib() {
+fn the_seed_cnn_needs_6_kib() {
     let program = compiled(&seed_cnn(), true);
-    // pool1 makes 13 x 13 x 32 = 5408 B on top of the picture, which lies 88 B higher: as much as is written when
-    // the last pixels are still to be read. Likewise 64 B below for pool2, on whose input its output lies.
-    assert_eq!(program.arena_bytes, 5_408 + 88 + 64);
-    assert_eq!(program.arena_lower_bound_bytes, 5_408 + 88);
+    // pool2 reads 13 x 13 x 32 = 5408 B, on which its output lies, but for the 64 B written when the last pixels are
+    // still to be read; 640 B are sums of 32 channels at two positions and the words of a row of its window.
+    assert_eq!(program.arena_bytes, 5_408 + 64 + 640);
+    assert_eq!(program.arena_lower_bound_bytes, 5_408 + 64 + 640);
     let names: Vec<&str> = program.steps.iter().map(|step| step.name.as_str()).collect();
     assert_eq!(names, ["pool1", "pool2", "dense1", "dense2"]);
     // pool2 drops the eleventh row and column of conv2.
@@ -133,7 +133,7 @@ fn the_summary_counts_what_the_program_holds() {
     assert!(table.contains("Conv 3x3 + MaxPool 2x2"), "{table}");
     assert!(
         table.ends_with(
-            "5,560 B of activations and scratch (lower bound 5,496 B, unplanned 7,866 B)"
+            "6,112 B of activations and scratch (lower bound 6,112 B, unplanned 8,798 B)"
         ),
         "{table}"
     );
