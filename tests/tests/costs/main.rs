@@ -63,10 +63,15 @@ fn under_all_profiles(board: &Board, model: &ModelFile) -> Vec<Cost> {
     // Without packed kernels there is nothing to choose, and one profile stands for all.
     let profiles = if board.name == qemu::BOARD { &PROFILES[..] } else { &PROFILES[2..] };
     let mut lines = Vec::new();
+    let mut least_flash_bytes = u64::MAX;
     for &optimize in profiles {
         let costs = measure(board, model, optimize);
-        let stack = costs.stack_bytes;
+        let (stack, flash) = (costs.stack_bytes, costs.flash_bytes);
         assert!(stack <= MOST_STACK_BYTES, "{}, {optimize}: {stack} B of stack", model.name);
+        if optimize == Optimize::Size {
+            assert!(flash <= least_flash_bytes, "{}: {flash} B under size", model.name);
+        }
+        least_flash_bytes = least_flash_bytes.min(flash);
         lines.extend(costs.lines(optimize));
     }
     lines

@@ -6,7 +6,10 @@ use crate::map::Map;
 ///
 /// Whole chunks of 16 come first: their length is known, so that the compiler can unroll them, or
 /// use vector instructions, without a test in between.
-#[inline]
+///
+/// On bare metal these kernels are those of little flash, which then has the unrolled loop once.
+#[cfg_attr(target_os = "none", inline(never))]
+#[cfg_attr(not(target_os = "none"), inline)]
 pub(crate) fn inner_product(inputs: &Map, weights: &[i8]) -> i32 {
     let len = inputs.len().min(weights.len());
     let inputs = inputs.get(..len).unwrap_or_default();
@@ -28,6 +31,7 @@ fn add_products(inputs: &Map, weights: &[i8]) -> i32 {
 }
 
 /// The sum of some weights; wraps at 2^32.
+#[cfg_attr(target_os = "none", inline(never))]
 pub(crate) fn sum(weights: &[i8]) -> i32 {
     weights.iter().fold(0, |total, weight| total.wrapping_add(i32::from(*weight)))
 }
