@@ -160,12 +160,46 @@ impl Windows {
             gather(input, starts, [kernel_h, row_len, self.input.w * self.input.c], patch);
             return;
         }
+        if tell && self.fill_from_frame(input, positions, under, patch) {
+            return;
+        }
         let taps = kernel_h * row_len;
         for (position, codes) in positions.into_iter().zip(under.chunks_exact_mut(taps.max(1))) {
-            self.copy(input, position, codes);
+            self.copy(input, self.window, position, codes);
         }
         let starts = [0, 1, 2, 3].map(|index| index * taps);
         gather(map(under), starts, [kernel_h, row_len, row_len], patch);
+    }
+
+    /// The same for windows some of which reach beyond the map, from one copy of what lies under all of them; `false`,
+    /// and nothing done, where that takes too much memory. The first and the last one tell where that is.
+    #[inline(never)]
+    fn fill_from_frame(
+        &self,
+        input: &Map,
+        positions: [[usize; 2]; 4],
+        under: &mut [i8],
+        patch: &mut [Chunk],
+    ) -> bool {
+        let [kernel_h, kernel_w] = self.window.kernel;
+        let [stride_y, stride_x] = self.window.stride;
+        let [first, .., last] = positions;
+        let from_first =
+            |[y, x]: [usize; 2]| [(y - first[0]) * stride_y, (x - first[1]) * stride_x];
+        let [more_rows, more_columns] = from_first(last);
+        let kernel = [more_rows + kernel_h, more_columns + kernel_w];
+        let c = self.input.c;
+        let row_len = kernel[1].saturating_mul(c);
+        let len = kernel[0].saturating_mul(row_len);
+        let Some(codes) = under.get_mut(..len) else { return false };
+        if self.window.dilation != [1, 1] {
+            return false;
+        }
+        self.copy(input, Window { kernel, ..self.window }, first, codes);
+        // No further than the last one of what was copied.
+        let starts = positions.map(from_first).map(|[row, column]| row * row_len + column * c);
+        gather(map(codes), starts, [kernel_h, kernel_w * c, row_len], patch);
+        true
     }
 
     /// Whether a window is a part of the map, as it lies in memory.
@@ -183,15 +217,15 @@ impl Windows {
         (row * w + column) * c - (self.window.padding.top * w + self.window.padding.left) * c
     }
 
-    /// Copies the codes under a window, padding filled in.
+    /// Copies the codes under `window` at a position, padding filled in.
     #[inline(never)]
-    fn copy(&self, input: &Map, [y, x]: [usize; 2], codes: &mut [i8]) {
+    fn copy(&self, input: &Map, window: Window, [y, x]: [usize; 2], codes: &mut [i8]) {
         let Shape { h, w, c } = self.input;
-        let [dilation_y, dilation_x] = self.window.dilation;
-        let rows = self.window.rows_inside(y, h);
-        let columns = self.window.columns_inside(x, w);
+        let [dilation_y, dilation_x] = window.dilation;
+        let rows = window.rows_inside(y, h);
+        let columns = window.columns_inside(x, w);
         codes.fill(self.zero_point);
-        let row_len = (self.window.kernel[1] * c).max(1);
+        let row_len = (window.kernel[1] * c).max(1);
         for (row, codes) in codes.chunks_exact_mut(row_len).skip(rows.first).enumerate() {
             if row == rows.count {
                 break;
