@@ -67,20 +67,57 @@ impl Network {
     /// If the device fails to give its values.
     pub fn gradients<T: Element>(
         &self,
-        gradients: &Gradients,
+        gradients: &mut Gradients,
     ) -> Result<Vec<Parameters<T>>, ExecutionError> {
-        let of_stage = |(stage, own): (&Stage, &StageParameters)| {
-            let weights = own.weights.as_ref().and_then(|weights| weights.val().grad(gradients));
-            let bias = own.bias.as_ref().and_then(|bias| bias.val().grad(gradients));
-            let weights = weights.map(|weights| weight_values(stage, weights)).transpose()?;
-            let bias = bias.map(values).transpose()?;
-            Ok(Parameters {
-                weights: weights.unwrap_or_default(),
-                bias: bias.unwrap_or_default(),
-                running: Vec::new(),
-            })
+        let of_stage = |(stage, own): (&Stage, StageTensors)| own.values(stage);
+        self.plan.stages.iter().zip(self.take_gradients(gradients)).map(of_stage).collect()
+    }
+
+    /// The same as tensors.
+    pub(crate) fn take_gradients(&self, gradients: &mut Gradients) -> Vec<StageTensors> {
+        let mut of_stage = |own: &StageParameters| StageTensors {
+            weights: own.weights.as_ref().and_then(|weights| weights.grad_remove(gradients)),
+            bias: own.bias.as_ref().and_then(|bias| bias.grad_remove(gradients)),
         };
-        self.plan.stages.iter().zip(&self.stages).map(of_stage).collect()
+        self.stages.iter().map(&mut of_stage).collect()
+    }
+}
+
+/// Numbers that belong to a stage's weights and bias one by one, where it has them.
+#[derive(Clone, Debug)]
+pub(crate) struct StageTensors {
+    pub weights: Option<Tensor<4>>,
+    pub bias: Option<Tensor<1>>,
+}
+
+impl StageTensors {
+    pub fn new<T: Element>(stage: &Stage, parameters: &Parameters<T>, device: &Device) -> Self {
+        let Parameters { weights, bias, .. } = parameters;
+        let weights = weight_shape(stage).map(|shape| {
+            let weights = match taps_and_filters(stage) {
+                Some((taps, filters)) => output_channels_first(weights, taps, filters),
+                None => weights.clone(),
+            };
+            tensor(weights, shape, device)
+        });
+        let bias = (!bias.is_empty()).then(|| tensor(bias.clone(), [bias.len()], device));
+        Self { weights, bias }
+    }
+
+    /// In the trainer's order.
+    pub fn values<T: Element>(self, stage: &Stage) -> Result<Parameters<T>, ExecutionError> {
+        let weights = self.weights.map(|weights| {
+            let weights = values(weights)?;
+            Ok::<_, ExecutionError>(match taps_and_filters(stage) {
+                Some((taps, filters)) => output_channels_last(&weights, taps, filters),
+                None => weights,
+            })
+        });
+        Ok(Parameters {
+            weights: weights.transpose()?.unwrap_or_default(),
+            bias: self.bias.map(values).transpose()?.unwrap_or_default(),
+            running: Vec::new(),
+        })
     }
 }
 
@@ -91,38 +128,38 @@ impl StageParameters {
         frozen: bool,
         device: &Device,
     ) -> Self {
-        let Parameters { weights, bias, running } = parameters;
-        let weights = weight_shape(stage).map(|shape| {
-            let weights = match taps_and_filters(stage) {
-                Some((taps, filters)) => output_channels_first(weights, taps, filters),
-                None => weights.clone(),
-            };
-            learned(tensor(weights, shape, device), frozen)
-        });
-        let bias =
-            (!bias.is_empty()).then(|| learned(tensor(bias.clone(), [bias.len()], device), frozen));
+        let StageTensors { weights, bias } = StageTensors::new(stage, parameters, device);
+        let running = &parameters.running;
         let halves = running.chunks_exact((running.len() / 2).max(1));
-        let running =
-            halves.map(|half| learned(tensor(half.to_vec(), [half.len()], device), true)).collect();
-        Self { weights, bias, running, frozen }
+        let running = halves
+            .map(|half| parameter(tensor(half.to_vec(), [half.len()], device), true))
+            .collect();
+        Self {
+            weights: weights.map(|weights| parameter(weights, frozen)),
+            bias: bias.map(|bias| parameter(bias, frozen)),
+            running,
+            frozen,
+        }
+    }
+
+    /// Without what gradients need.
+    pub fn tensors(&self) -> StageTensors {
+        StageTensors {
+            weights: self.weights.as_ref().map(|weights| weights.val().inner()),
+            bias: self.bias.as_ref().map(|bias| bias.val().inner()),
+        }
     }
 
     fn values<T: Element>(&self, stage: &Stage) -> Result<Parameters<T>, ExecutionError> {
-        let weights = self.weights.as_ref().map(|weights| weight_values(stage, weights.val()));
-        let bias = self.bias.as_ref().map(|bias| values(bias.val()));
-        let mut running = Vec::new();
+        let mut parameters = self.tensors().values(stage)?;
         for half in &self.running {
-            running.extend(values::<T, 1>(half.val())?);
+            parameters.running.extend(values::<T, 1>(half.val())?);
         }
-        Ok(Parameters {
-            weights: weights.transpose()?.unwrap_or_default(),
-            bias: bias.transpose()?.unwrap_or_default(),
-            running,
-        })
+        Ok(parameters)
     }
 }
 
-fn learned<const D: usize>(values: Tensor<D>, frozen: bool) -> Param<Tensor<D>> {
+fn parameter<const D: usize>(values: Tensor<D>, frozen: bool) -> Param<Tensor<D>> {
     Param::from_tensor(values).set_require_grad(!frozen)
 }
 
@@ -140,15 +177,6 @@ pub(crate) fn values<T: Element, const D: usize>(
     tensor: Tensor<D>,
 ) -> Result<Vec<T>, ExecutionError> {
     Ok(tensor.try_into_data()?.try_to_vec().expect("the tensor was made of this type"))
-}
-
-/// The same of a stage's weights, in the trainer's order.
-fn weight_values<T: Element>(stage: &Stage, weights: Tensor<4>) -> Result<Vec<T>, ExecutionError> {
-    let weights = values(weights)?;
-    Ok(match taps_and_filters(stage) {
-        Some((taps, filters)) => output_channels_last(&weights, taps, filters),
-        None => weights,
-    })
 }
 
 /// Of a stage with weights.

@@ -6,6 +6,7 @@
 use crate::engine::{Engine, Parameters, moments};
 use crate::error::TrainError;
 use crate::folder::{Folder, read};
+use crate::learner::State;
 use crate::network::Network;
 use crate::observer::EpochResult;
 use crate::plan::Plan;
@@ -35,11 +36,7 @@ struct Progress {
 pub(crate) struct Checkpoint {
     /// The network that is kept.
     pub network: Network,
-    /// The weights that learn.
-    parameters: Vec<Parameters<f32>>,
-    average: Option<Vec<Parameters<f32>>>,
-    first_moments: Option<Vec<Parameters<f32>>>,
-    second_moments: Option<Vec<Parameters<f32>>>,
+    pub state: State,
     pub steps: u64,
     pub history: Vec<EpochResult>,
 }
@@ -47,24 +44,24 @@ pub(crate) struct Checkpoint {
 /// The bytes of a checkpoint.
 pub(crate) fn to_bytes(
     network: &Network,
-    engine: &Engine<f32>,
+    state: &State,
     steps: u64,
     history: &[EpochResult],
 ) -> Vec<u8> {
     let mut tensors = Tensors::default();
-    let parameters: Vec<_> = engine.parameters.iter().collect();
-    tensors.add(&network.plan, &parameters, "");
-    if let Some(average) = engine.average() {
-        tensors.add(&network.plan, &average, AVERAGE);
+    let mut add = |parameters: &[Parameters<f32>], suffix| {
+        let parameters: Vec<_> = parameters.iter().collect();
+        tensors.add(&network.plan, &parameters, suffix);
+    };
+    add(&state.parameters, "");
+    if let Some(average) = &state.average {
+        add(average, AVERAGE);
     }
     if network.recipe.training.hold_out > 0.0 {
-        let kept: Vec<_> = network.parameters.iter().collect();
-        tensors.add(&network.plan, &kept, KEPT);
+        add(&network.parameters, KEPT);
     }
-    let count = moments(network.recipe.training.optimizer);
-    for (order, suffix) in SUFFIXES.into_iter().enumerate().take(count) {
-        let moments: Vec<_> = engine.moments().map(|moments| moments[order]).collect();
-        tensors.add(&network.plan, &moments, suffix);
+    for (moments, suffix) in state.moments.iter().zip(SUFFIXES) {
+        add(moments, suffix);
     }
     let progress = Progress { steps, history: history.to_vec() };
     tensors.to_bytes(serde_json::to_string(&progress).expect("progress is plain numbers"))
@@ -86,18 +83,15 @@ pub(crate) fn read_from(folder: &Folder) -> Result<Checkpoint, TrainError> {
     let optional = |is_there: bool, suffix: &str| {
         is_there.then(|| tensors.parameters(&plan, suffix)).transpose().map_err(damaged)
     };
-    let count = moments(training.optimizer);
-    let first_moments = optional(count > 0, SUFFIXES[0])?;
-    let second_moments = optional(count > 1, SUFFIXES[1])?;
+    let suffixes = SUFFIXES.into_iter().take(moments(training.optimizer));
+    let moments = suffixes.map(|suffix| tensors.parameters(&plan, suffix));
+    let moments = moments.collect::<Result<_, _>>().map_err(damaged)?;
     let average = optional(training.average.is_some(), AVERAGE)?;
     let kept = optional(training.hold_out > 0.0, KEPT)?;
     let kept = kept.or(average.clone()).unwrap_or_else(|| parameters.clone());
     Ok(Checkpoint {
         network: Network { recipe, plan, labels, parameters: kept },
-        parameters,
-        average,
-        first_moments,
-        second_moments,
+        state: State { parameters, average, moments },
         steps: progress.steps,
         history: progress.history,
     })
@@ -110,18 +104,8 @@ impl Checkpoint {
         let quantized =
             last.is_some_and(|done| self.network.recipe.training.is_quantized_after(done));
         let make = if quantized { Engine::folded } else { Engine::new };
-        let mut engine = make(&self.network.plan, self.parameters.clone(), batch);
-        if let Some(average) = &self.average {
-            engine.set_average(average.clone());
-        }
-        let states = [&self.first_moments, &self.second_moments];
-        for (stage, moments) in engine.moments_mut().enumerate() {
-            for (moment, state) in moments.into_iter().zip(states) {
-                if let Some(state) = state {
-                    moment.clone_from(&state[stage]);
-                }
-            }
-        }
+        let mut engine = make(&self.network.plan, self.state.parameters.clone(), batch);
+        self.state.restore(&mut engine);
         engine
     }
 }

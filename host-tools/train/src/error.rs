@@ -68,6 +68,14 @@ pub enum TrainError {
         /// The exporter's words.
         problem: String,
     },
+    /// A device that is not there, or failed.
+    #[error("{device}: {problem}")]
+    Device {
+        /// What the device is called.
+        device: String,
+        /// What happened and what to do.
+        problem: String,
+    },
     /// The loss or a weight is no longer a number.
     #[error(
         "the training diverged in epoch {epoch}, batch {batch} (the loss is {loss}): try a smaller \

@@ -9,6 +9,7 @@ mod error;
 mod export;
 mod folder;
 mod gradient;
+mod learner;
 pub mod metrics;
 mod network;
 mod observer;
@@ -26,6 +27,7 @@ mod verdict;
 pub use engine::{EPSILON as NORM_EPSILON, Parameters};
 pub use error::TrainError;
 pub use gradient::{Gradient, gradient};
+pub use learner::{Batch, Device, Learner, Start as DeviceStart, State, StepRates};
 pub use network::Network;
 pub use observer::{BatchProgress, EpochResult, Observer};
 pub use plan::{Plan, Pool, Stage, StageKind};
@@ -35,4 +37,4 @@ pub use recipe::{
     Optimizer, Padding, PseudoLabels, Recipe, Schedule, Start, Training,
 };
 pub use rounded::{CALIBRATION_PICTURES, Rounded};
-pub use train::{Trained, load, resume, train};
+pub use train::{Trained, load, resume, resume_on, train, train_on};

@@ -6,6 +6,7 @@ use crate::engine::{
 };
 use crate::error::TrainError;
 use crate::folder::Folder;
+use crate::learner::{Learning, State};
 use crate::metrics;
 use crate::network::Network;
 use crate::observer::{BatchProgress, EpochResult, Observer};
@@ -22,7 +23,7 @@ use thumbnet_data::{Dataset, Pictures, Random};
 pub(crate) struct Session<'a> {
     /// The network to be kept, as of the last complete epoch or the best.
     pub network: Network,
-    pub engine: Engine<f32>,
+    pub learning: Learning,
     pub folder: Folder,
     pub data: Data<'a>,
     /// Pictures a step.
@@ -48,7 +49,8 @@ impl Session<'_> {
             self.round()?;
             let Some(sum) = self.epoch(observer)? else { break };
             self.steps += self.steps_per_epoch();
-            let parameters = self.engine.network_parameters();
+            let state = self.learning.state(self.network.recipe.training.optimizer)?;
+            let parameters = state.network_parameters();
             let network = Network { parameters, ..self.network.clone() };
             self.history.push(self.judge(sum, &network)?);
             self.data.dataset.check()?;
@@ -56,7 +58,7 @@ impl Session<'_> {
             if kept_epoch(training, &self.history) == self.history.len() {
                 self.network = network;
             }
-            self.save()?;
+            self.save(&state)?;
             let result = self.history.last().expect("just pushed");
             if observer.epoch(result, began.elapsed()).is_break() {
                 break;
@@ -85,16 +87,19 @@ impl Session<'_> {
         if !self.is_quantized() {
             return Ok(());
         }
+        let Learning::Engine(engine) = &mut self.learning else {
+            unreachable!("devices are not given such a recipe");
+        };
         let training = &self.network.recipe.training;
-        let parameters = self.engine.network_parameters();
+        let parameters = engine.network_parameters();
         let mut network = Network { parameters, ..self.network.clone() };
         network.fold();
         if self.history.len() + training.quantized_epochs == training.epochs {
-            self.engine = Engine::folded(&network.plan, network.parameters.clone(), self.batch);
-            self.engine.freeze(transfer::frozen_stages(&network));
+            **engine = Engine::folded(&network.plan, network.parameters.clone(), self.batch);
+            engine.freeze(transfer::frozen_stages(&network));
         }
         let rounded = Rounded::new(&network, self.data.dataset)?;
-        self.engine.round_to(rounded.levels().to_vec());
+        engine.round_to(rounded.levels().to_vec());
         Ok(())
     }
 
@@ -122,7 +127,7 @@ impl Session<'_> {
             let step = self.steps + index as u64;
             let rate = learning_rate(recipe, step, self.steps_per_epoch());
             let step = Step::new(recipe, rate, step);
-            let result = self.engine.learn(&lesson, indices, &step);
+            let result = self.learning.learn(&self.network.plan, &lesson, indices, &step)?;
             self.check_finite(result.loss, index)?;
             sum.loss += result.loss;
             sum.correct += result.correct;
@@ -202,9 +207,9 @@ impl Session<'_> {
         })
     }
 
-    fn save(&mut self) -> Result<(), TrainError> {
+    fn save(&mut self, state: &State) -> Result<(), TrainError> {
         self.folder.write_model(&self.network, &self.history)?;
-        let bytes = checkpoint::to_bytes(&self.network, &self.engine, self.steps, &self.history);
+        let bytes = checkpoint::to_bytes(&self.network, state, self.steps, &self.history);
         self.folder.write_checkpoint(&bytes, self.history.len())
     }
 }

@@ -5,6 +5,7 @@ use crate::engine::Engine;
 use crate::error::TrainError;
 use crate::export::PRODUCER;
 use crate::folder::Folder;
+use crate::learner::{self, Device, Learner, Learning, Start, State};
 use crate::network::Network;
 use crate::observer::{EpochResult, Observer};
 use crate::recipe::{DataOrigin, Layer, Optimizer, Recipe};
@@ -54,6 +55,24 @@ pub fn train(
     folder: &Path,
     observer: &mut dyn Observer,
 ) -> Result<Trained, TrainError> {
+    train_on(None, recipe, dataset, folder, observer)
+}
+
+/// As [`train`], on a device in place of this machine's cores. What it computes is not the same from run to run, nor on
+/// every device.
+///
+/// # Errors
+/// As [`train`]; if the device cannot learn what the recipe wants, is not there, or fails.
+pub fn train_on(
+    device: Option<&dyn Device>,
+    recipe: &Recipe,
+    dataset: &Dataset,
+    folder: &Path,
+    observer: &mut dyn Observer,
+) -> Result<Trained, TrainError> {
+    if let Some(device) = device {
+        learner::check(recipe, device)?;
+    }
     let recipe = complete(recipe, dataset);
     let mut network = Network::new(&recipe, &dataset.classes)?;
     check_data(&recipe, network.input(), dataset)?;
@@ -62,10 +81,17 @@ pub fn train(
     let folder = Folder::create(folder)?;
     let batch = batch_size(&recipe, data.split.learned.len());
     network.plan.check_batch(batch)?;
-    let mut engine = Engine::new(&network.plan, network.parameters.clone(), batch);
-    engine.freeze(transfer::frozen_stages(&network));
+    let parameters = network.parameters.clone();
+    let learning = match device {
+        Some(device) => Learning::Device(begin(device, &network, State::new(parameters), 0)?),
+        None => {
+            let mut engine = Engine::new(&network.plan, parameters, batch);
+            engine.freeze(transfer::frozen_stages(&network));
+            Learning::Engine(Box::new(engine))
+        }
+    };
     let (steps, history) = (0, Vec::new());
-    Session { network, engine, folder, data, batch, steps, history }.run(observer)
+    Session { network, learning, folder, data, batch, steps, history }.run(observer)
 }
 
 /// Goes on with an unfinished training, to the same bytes as if it had never stopped.
@@ -73,6 +99,19 @@ pub fn train(
 /// # Errors
 /// As [`train`]; if there is no checkpoint, or the data are not those it began with.
 pub fn resume(
+    folder: &Path,
+    dataset: &Dataset,
+    observer: &mut dyn Observer,
+) -> Result<Trained, TrainError> {
+    resume_on(None, folder, dataset, observer)
+}
+
+/// As [`resume`], on a device in place of this machine's cores; what began on the one may go on on the other.
+///
+/// # Errors
+/// As [`resume`]; if the device cannot learn what the recipe wants, is not there, or fails.
+pub fn resume_on(
+    device: Option<&dyn Device>,
     folder: &Path,
     dataset: &Dataset,
     observer: &mut dyn Observer,
@@ -91,11 +130,33 @@ pub fn resume(
     check_data(&checkpoint.network.recipe, checkpoint.network.input(), dataset)?;
     let data = data(&checkpoint.network.recipe, dataset)?;
     let batch = batch_size(&checkpoint.network.recipe, data.split.learned.len());
-    let mut engine = checkpoint.engine(batch);
-    engine.freeze(transfer::frozen_stages(&checkpoint.network));
+    let learning = match device {
+        Some(device) => {
+            let (network, state) = (&checkpoint.network, checkpoint.state.clone());
+            learner::check(&network.recipe, device)?;
+            Learning::Device(begin(device, network, state, checkpoint.steps)?)
+        }
+        None => {
+            let mut engine = checkpoint.engine(batch);
+            engine.freeze(transfer::frozen_stages(&checkpoint.network));
+            Learning::Engine(Box::new(engine))
+        }
+    };
     let Checkpoint { network, steps, history, .. } = checkpoint;
     let folder = files;
-    Session { network, engine, folder, data, batch, steps, history }.run(observer)
+    Session { network, learning, folder, data, batch, steps, history }.run(observer)
+}
+
+/// A network on a device, as of so many steps.
+fn begin(
+    device: &dyn Device,
+    network: &Network,
+    state: State,
+    steps: u64,
+) -> Result<Box<dyn Learner>, TrainError> {
+    let (plan, training) = (&network.plan, &network.recipe.training);
+    let frozen = transfer::frozen_stages(network);
+    device.begin(Start { plan, training, state, steps, frozen })
 }
 
 /// Reads a trained network back.

@@ -32,7 +32,7 @@ pub fn distance_from(
     let dropouts = dropouts(&plan, &expected, device);
     let outcome = network.forward(pixels(&plan, batch, device), Dropouts::Given(&dropouts));
     let loss = loss(kind, outcome.logits(), targets(&plan, batch, device), ones(batch, device));
-    let gradients = network.gradients(&loss.backward()).expect("the device answers");
+    let gradients = network.gradients(&mut loss.backward()).expect("the device answers");
 
     let mut distances = vec![apart(&numbers(loss), &[expected.loss])];
     for (value, expected) in outcome.values.iter().zip(&expected.values) {

@@ -35,6 +35,12 @@ impl Target {
 }
 
 impl Criterion {
+    /// What the softmax of a picture's logits should be.
+    pub fn targets(&self, shown: Target, classes: usize) -> impl Iterator<Item = f64> {
+        let (even, smoothing) = (self.label_smoothing / classes as f64, self.label_smoothing);
+        (0..classes).map(move |class| even + (1.0 - smoothing) * shown.of(class))
+    }
+
     /// The loss of one picture, times what it counts; replaces its logits by the gradient of that, times `weight`.
     pub fn gradient<T: Real>(&self, logits: &mut [T], shown: Target, weight: T) -> f64 {
         let even = self.label_smoothing / logits.len() as f64;

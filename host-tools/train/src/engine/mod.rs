@@ -29,7 +29,7 @@ pub(crate) use lesson::{Changes, Lesson};
 pub(crate) use loss::{Criterion, Target};
 pub(crate) use optimizer::{Step, moments};
 pub use parameters::Parameters;
-pub(crate) use parameters::start;
+pub(crate) use parameters::{averaged, start};
 pub(crate) use real::Real;
 pub(crate) use rounding::Levels;
 pub(crate) use schedule::learning_rate;
@@ -163,12 +163,7 @@ impl<T: Real> Engine<T> {
 
     /// The parameters of the network to be evaluated and kept: the averages, if there are any.
     pub fn network_parameters(&self) -> Vec<Parameters<T>> {
-        let Some(average) = self.average() else { return self.parameters.clone() };
-        let stages = average.into_iter().zip(&self.parameters);
-        // What follows batches is an average already.
-        stages
-            .map(|(average, now)| Parameters { running: now.running.clone(), ..average.clone() })
-            .collect()
+        averaged(&self.parameters, self.average())
     }
 
     /// Restores the average.

@@ -19,6 +19,8 @@ struct Adam {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
     optimizer: Optimizer,
+    pub learning_rate: f64,
+    /// What the optimizer makes of it.
     rate: f64,
     /// Share of each weight that is taken away: learning rate times weight decay. 0 for `adam`.
     decay: f64,
@@ -71,7 +73,16 @@ impl Step {
         };
         let average_share = training.average.map(|keep| 1.0 - average_keep(keep, done));
         let clip_norm = training.clip_norm;
-        Self { optimizer, rate, decay, pull, clip_norm, gradient_scale: 1.0, average_share }
+        Self {
+            optimizer,
+            learning_rate,
+            rate,
+            decay,
+            pull,
+            clip_norm,
+            gradient_scale: 1.0,
+            average_share,
+        }
     }
 
     /// Whether the length of the gradient matters.

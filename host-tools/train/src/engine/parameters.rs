@@ -30,6 +30,19 @@ impl<T: Copy + Default> Parameters<T> {
     }
 }
 
+/// The parameters of the network to be evaluated and kept: the averages, if there are any.
+pub(crate) fn averaged<T: Clone>(
+    now: &[Parameters<T>],
+    average: Option<Vec<&Parameters<T>>>,
+) -> Vec<Parameters<T>> {
+    let Some(average) = average else { return now.to_vec() };
+    // What follows batches is an average already.
+    let stages = average.into_iter().zip(now);
+    stages
+        .map(|(average, now)| Parameters { running: now.running.clone(), ..average.clone() })
+        .collect()
+}
+
 /// The stream of [`Random`] that weights come from; an epoch's order comes from the stream of its number.
 const WEIGHTS_STREAM: u64 = 0;
 
