@@ -7,7 +7,8 @@ use embedded_io::{ErrorKind, ErrorType, Read, Write};
 use std::collections::VecDeque;
 use std::vec::Vec;
 use thumbnet_kernels::geometry::Shape;
-use thumbnet_kernels::model::{Arena, Info, Model, Observer, Preprocessing};
+use thumbnet_kernels::model::{Arena, Info, Model, Observer};
+use thumbnet_kernels::preprocessing::{Fit, Preprocessing};
 
 /// Two layers on a 2 x 2 grey picture: negation, then 300 logits of which the first four are the negated
 /// pixels and the last is their wrapping sum.
@@ -34,7 +35,7 @@ impl Model for Tiny {
         layers: &["negate", "copy"],
     };
 
-    const PREPROCESSING: Option<Preprocessing> = Some(Preprocessing { crop: true, invert: false });
+    const PREPROCESSING: Option<Preprocessing> = Some(Preprocessing::new(Fit::Crop, false));
 
     const ARENA: Self::Arena = Arena::NEW;
 

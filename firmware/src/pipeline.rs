@@ -4,7 +4,7 @@ use crate::classify::{accept, top_classes};
 use crate::clock::Clock;
 use crate::console::message::{Class, LayerRecord};
 use crate::observer::Trace;
-use crate::preprocess::{Fit, PictureError, Recipe, preprocess};
+use crate::preprocess::{PictureError, Recipe, preprocess};
 use crate::sensor::Camera;
 use heapless::Vec;
 use thumbnet_kernels::geometry::Shape;
@@ -67,8 +67,7 @@ impl<'a, M: Model, C: Clock, const LAYERS: usize> Pipeline<'a, M, C, LAYERS> {
         checksums: bool,
     ) -> Result<Verdict<K>, PipelineError<E>> {
         let Some(how) = M::PREPROCESSING else { return Err(PipelineError::NoPreprocessing) };
-        let fit = if how.crop { Fit::Crop } else { Fit::Stretch };
-        let recipe = Recipe { shape: M::INFO.input, fit, invert: how.invert };
+        let recipe = Recipe { shape: M::INFO.input, how };
         preprocess(picture, shape, &recipe, M::input(self.arena))
             .map_err(PipelineError::Picture)?;
         let ticks = self.infer(checksums);

@@ -5,9 +5,10 @@
 //! ```text
 //! picture u8 [h, w, 1 or 3]
 //!   → the centred part of the input's aspect ratio, or all of it    (Fit)
-//!   → resized: every output pixel is a weighted mean, rounded once  (resample)
+//!   → resized: every output pixel is a weighted mean, rounded once  (Resize)
 //!   → grey or RGB, as the input has one channel or three
 //!   → inverted, if the recipe says so
+//!   → in the middle of the input, which is 0 around it, and turned  (Fit, Turn)
 //!   → int8 code = byte - 128
 //! ```
 //!
@@ -19,28 +20,18 @@ mod tests;
 
 use resample::{Axis, resample};
 use thumbnet_kernels::geometry::Shape;
+pub use thumbnet_kernels::preprocessing::{Fit, Preprocessing, Resize, Turn};
 
 /// The longest side a picture or an input may have. With it every sum below provably fits its integer type.
 pub const MAX_SIDE: usize = u16::MAX as usize;
-
-/// How a picture of any size meets the input's rectangle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Fit {
-    /// Scale both sides independently.
-    Stretch,
-    /// Cut the largest centred part of the input's aspect ratio, then scale.
-    Crop,
-}
 
 /// How a picture becomes the network's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Recipe {
     /// The input's shape `[h, w, c]`, `c` 1 (grey) or 3 (RGB).
     pub shape: Shape,
-    /// How the picture meets the input's rectangle.
-    pub fit: Fit,
-    /// Whether `byte` becomes `255 - byte` (dark strokes on light paper).
-    pub invert: bool,
+    /// How the picture becomes it.
+    pub how: Preprocessing,
 }
 
 /// Why a picture cannot be preprocessed. Pictures come from outside (a camera, a console), so this is an
@@ -74,13 +65,19 @@ pub fn preprocess(
 ) -> Result<(), PictureError> {
     check(shape, picture.len(), PictureError::PictureLength)?;
     check(recipe.shape, input.len(), PictureError::InputLength)?;
-    let [rows, columns] = view(shape, recipe);
-    let mut codes = Codes { mask: code_mask(recipe.invert), input };
+    let Layout { rows, columns, place } = Layout::of(shape, recipe);
+    if recipe.how.fit == Fit::Pad {
+        input.fill(i8::MIN); // byte 0
+    }
+    let mask = code_mask(recipe.how.invert);
+    let mut codes = Codes { mask, place, input };
     match (shape.c, recipe.shape.c) {
-        (1, 1) => resample(picture, shape.w, rows, columns, |grey: [u8; 1]| codes.push(grey)),
-        (3, 3) => resample(picture, shape.w, rows, columns, |rgb: [u8; 3]| codes.push(rgb)),
-        (3, _) => resample(picture, shape.w, rows, columns, |rgb| codes.push([luma(rgb)])),
-        (_, _) => resample(picture, shape.w, rows, columns, |[grey]| codes.push([grey; 3])),
+        (1, 1) => {
+            resample(picture, shape.w, rows, columns, |at, grey: [u8; 1]| codes.set(at, grey))
+        }
+        (3, 3) => resample(picture, shape.w, rows, columns, |at, rgb: [u8; 3]| codes.set(at, rgb)),
+        (3, _) => resample(picture, shape.w, rows, columns, |at, rgb| codes.set(at, [luma(rgb)])),
+        (_, _) => resample(picture, shape.w, rows, columns, |at, [grey]| codes.set(at, [grey; 3])),
     }
     Ok(())
 }
@@ -106,19 +103,66 @@ fn check(shape: Shape, len: usize, wrong_length: PictureError) -> Result<(), Pic
     if expected == Some(len) { Ok(()) } else { Err(wrong_length) }
 }
 
-/// Rows and columns: the part of the picture that is seen, and what it becomes.
-fn view(shape: Shape, recipe: &Recipe) -> [Axis; 2] {
-    // No cast loses bits: `check` has bounded the sides to 16 bits.
-    let [h, w] = [shape.h as u32, shape.w as u32];
-    let [target_h, target_w] = [recipe.shape.h as u32, recipe.shape.w as u32];
-    let [seen_h, seen_w] = match recipe.fit {
-        Fit::Stretch => [h, w],
-        Fit::Crop => crop([h, w], [target_h, target_w]),
-    };
-    [Axis::centred(h, seen_h, target_h), Axis::centred(w, seen_w, target_w)]
+/// What is seen of a picture, what it becomes, and where that goes.
+struct Layout {
+    rows: Axis,
+    columns: Axis,
+    place: Place,
 }
 
-/// The largest part of an `h x w` picture with the target's aspect ratio, to the nearest pixel and never empty.
+impl Layout {
+    fn of(shape: Shape, recipe: &Recipe) -> Self {
+        let Preprocessing { fit, resize, turn, .. } = recipe.how;
+        // No cast loses bits: `check` has bounded the sides to 16 bits.
+        let picture = [shape.h as u32, shape.w as u32];
+        let mut target = [recipe.shape.h as u32, recipe.shape.w as u32];
+        if turn.swaps_sides() {
+            target.reverse();
+        }
+        let (seen, made) = match fit {
+            Fit::Stretch => (picture, target),
+            Fit::Crop => (crop(picture, target), target),
+            Fit::Pad => (picture, crop(target, picture)),
+        };
+        let axis = |side: usize| Axis::centred(picture[side], seen[side], made[side], resize);
+        let [rows, columns] = [axis(0), axis(1)];
+        let before = [0, 1].map(|side: usize| target[side].saturating_sub(made[side]) / 2);
+        Self { rows, columns, place: Place::of(target, turn).moved(before) }
+    }
+}
+
+/// Where pixels go in the input, which may be turned: pixel `[y, x]` to `start + y * down + x * right`.
+#[derive(Clone, Copy)]
+struct Place {
+    start: i64,
+    down: i64,
+    right: i64,
+}
+
+impl Place {
+    /// Of an `h x w` rectangle that fills the input when it is turned.
+    fn of([h, w]: [u32; 2], turn: Turn) -> Self {
+        let [h, w] = [h as i64, w as i64];
+        match turn {
+            Turn::Upright => Self { start: 0, down: w, right: 1 },
+            Turn::Right => Self { start: h - 1, down: -1, right: h },
+            Turn::Around => Self { start: h * w - 1, down: -w, right: -1 },
+            Turn::Left => Self { start: (w - 1) * h, down: 1, right: -h },
+        }
+    }
+
+    /// The index of pixel `[y, x]`.
+    fn index(self, [y, x]: [u32; 2]) -> i64 {
+        self.start + y as i64 * self.down + x as i64 * self.right
+    }
+
+    /// The same with what was pixel `[y, x]` as the first.
+    fn moved(self, first: [u32; 2]) -> Self {
+        Self { start: self.index(first), ..self }
+    }
+}
+
+/// The largest part of an `h x w` rectangle with the target's aspect ratio, to the nearest pixel and never empty.
 fn crop([h, w]: [u32; 2], [target_h, target_w]: [u32; 2]) -> [u32; 2] {
     // Sides have 16 bits: the products fit 32, as does (2^16 - 1)^2 + 2^15.
     let scaled_width = h * target_w;
@@ -144,16 +188,16 @@ const fn code_mask(invert: bool) -> u8 {
 /// The input, filled pixel by pixel.
 struct Codes<'a> {
     mask: u8,
-    /// What is still to be written.
+    place: Place,
     input: &'a mut [i8],
 }
 
 impl Codes<'_> {
-    fn push<const C: usize>(&mut self, pixel: [u8; C]) {
-        // `take` leaves nothing behind for the moment that the slice is split.
-        if let Some((codes, rest)) = core::mem::take(&mut self.input).split_first_chunk_mut::<C>() {
+    fn set<const C: usize>(&mut self, at: [u32; 2], pixel: [u8; C]) {
+        let (pixels, _) = self.input.as_chunks_mut::<C>();
+        // No index is negative, and none needs more bits than an address: it lies inside the input.
+        if let Some(codes) = pixels.get_mut(self.place.index(at) as usize) {
             *codes = pixel.map(|byte| (byte ^ self.mask) as i8);
-            self.input = rest;
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod model;
 pub mod order;
 pub mod packed;
 pub mod portable;
+pub mod preprocessing;
 pub mod requantize;
 pub mod scalar;
 

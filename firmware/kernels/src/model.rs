@@ -1,6 +1,7 @@
 //! What generated code implements: a network that fits its arena and cannot fail.
 
 use crate::geometry::Shape;
+use crate::preprocessing::Preprocessing;
 
 /// Facts about a compiled network that an application or a host needs.
 #[derive(Clone, Copy, Debug)]
@@ -25,17 +26,6 @@ pub struct Info {
     pub labels: &'static [&'static str],
     /// Names of the steps in order, as in the ONNX file.
     pub layers: &'static [&'static str],
-}
-
-/// How a picture becomes the input: fitted to its height and width, converted to its channels, then code =
-/// byte - 128.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Preprocessing {
-    /// Whether the largest centred part of the input's aspect ratio is cut out before scaling; else both
-    /// sides are scaled independently.
-    pub crop: bool,
-    /// Whether `byte` becomes `255 - byte` first (dark strokes on light paper).
-    pub invert: bool,
 }
 
 /// A compiled network.

@@ -1,23 +1,30 @@
 //! Resizing with exact integer weights.
 //!
 //! Along each axis, output pixel `i` looks through a window onto the source. The window's centre is where the
-//! output pixel's centre falls, `(i + 1/2) * source / target`; its width is `source / target` pixels, but never less
-//! than one. The weight of a source pixel is how much of it the window covers. Shrinking, windows lie side by
-//! side and this is the area average; enlarging, each spans at most two pixels and this is bilinear
-//! interpolation; at equal size each is exactly one pixel. What looks beyond the border sees the border pixel.
+//! output pixel's centre falls, `(i + 1/2) * source / target`. The weight of a source pixel is how much of it the
+//! window covers. What looks beyond the border sees the border pixel. The width makes the filter:
 //!
-//! Measured in units of `1 / (2 * target)` of a source pixel everything is an integer:
+//! * area: `source / target` pixels, but never less than one. Shrinking, windows lie side by side and this is the
+//!   area average; enlarging, each spans at most two pixels and this is bilinear interpolation;
+//! * bilinear: one pixel, however far a side shrinks;
+//! * nearest: none; the pixel that the centre lies in, of two the later one.
+//!
+//! At equal size each is exactly one pixel. Measured in units of `1 / (2 * target)` of a source pixel everything is an
+//! integer:
 //!
 //! ```text
-//! pitch  = 2 * target                                  one source pixel
-//! width  = 2 * max(source, target)                     the window; also the sum of its weights
-//! start  = (2 * i + 1) * source - max(source, target)  its left edge; the next starts 2 * source further
+//! pitch  = 2 * target                      one source pixel
+//! reach  = max(source, target) (area), target (bilinear), 0 (nearest)
+//! width  = 2 * reach                       the window; also the sum of its weights (nearest: one pitch)
+//! start  = (2 * i + 1) * source - reach    its left edge; the next starts 2 * source further
 //! weight = overlap of [start, start + width) with [j * pitch, (j + 1) * pitch)
 //! pixel  = round_half_up(Σ_rows Σ_columns row_weight * column_weight * source / (row_width * column_width))
 //! ```
 //!
 //! The walk along an axis adds instead of dividing, and the one division of a pixel is eight steps of long
 //! division, because its quotient has eight bits.
+
+use thumbnet_kernels::preprocessing::Resize;
 
 /// One side of a picture: the part of it that is seen, and how many pixels it becomes.
 #[derive(Clone, Copy)]
@@ -28,36 +35,60 @@ pub(super) struct Axis {
     source: u32,
     /// Pixels made, 1 to 2^16 - 1.
     target: u32,
+    filter: Resize,
 }
 
 impl Axis {
     /// The `source` pixels in the middle of `side` (`source <= side`) become `target`. An odd rest leaves one pixel
     /// more behind than before.
-    pub(super) fn centred(side: u32, source: u32, target: u32) -> Self {
-        Self { offset: side.saturating_sub(source) / 2, source, target }
+    pub(super) fn centred(side: u32, source: u32, target: u32, filter: Resize) -> Self {
+        Self { offset: side.saturating_sub(source) / 2, source, target, filter }
     }
 
     fn pitch(self) -> u32 {
         2 * self.target
     }
 
+    /// Half a window.
+    fn reach(self) -> u32 {
+        match self.filter {
+            Resize::Area => self.source.max(self.target),
+            Resize::Bilinear => self.target,
+            Resize::Nearest => 0,
+        }
+    }
+
+    /// What the weights of a window add up to.
     fn width(self) -> u32 {
-        2 * self.source.max(self.target)
+        match self.filter {
+            Resize::Area | Resize::Bilinear => 2 * self.reach(),
+            Resize::Nearest => self.pitch(),
+        }
     }
 
     fn windows(self) -> Windows {
-        // The first window starts at source - max(source, target): at 0 when shrinking, else less than
-        // a pixel before 0, since then 0 < target - source < pitch.
-        let enlarges = self.target > self.source;
+        // The first window starts at source - reach; before 0 by less than a pixel, since reach is source or at most
+        // target = pitch / 2.
+        let start = self.source as i32 - self.reach() as i32;
+        let (position, from) =
+            if start < 0 { (-1, start + self.pitch() as i32) } else { (0, start) };
+        let (whole, part) = self.pixels(from as u32);
+        let (whole_step, part_step) = self.pixels(2 * self.source);
         Windows {
             axis: self,
             left: self.target,
-            position: if enlarges { -1 } else { 0 },
-            part: if enlarges { self.source + self.target } else { 0 },
-            // `checked_*`, so that no division-by-zero panic is linked.
-            whole_step: self.source.checked_div(self.target).unwrap_or(0),
-            part_step: 2 * self.source.checked_rem(self.target).unwrap_or(0),
+            position: position + whole as i32,
+            part,
+            whole_step,
+            part_step,
         }
+    }
+
+    /// A length as whole pixels and a rest.
+    fn pixels(self, length: u32) -> (u32, u32) {
+        // `checked_*`, so that no division-by-zero panic is linked.
+        let whole = length.checked_div(self.pitch()).unwrap_or(0);
+        (whole, length.checked_rem(self.pitch()).unwrap_or(0))
     }
 }
 
@@ -94,7 +125,14 @@ impl Windows {
     fn covered(&self) -> Covered {
         let pitch = self.axis.pitch();
         let shrinks = self.axis.source > self.axis.target;
-        let (whole, part) = if shrinks { (self.whole_step, self.part_step) } else { (1, 0) };
+        let (whole, part) = match self.axis.filter {
+            Resize::Area if shrinks => (self.whole_step, self.part_step),
+            Resize::Area | Resize::Bilinear => (1, 0),
+            Resize::Nearest => {
+                let first = self.axis.offset as usize + self.position as usize;
+                return Covered { first, head: pitch, body: 0, tail: 0 };
+            }
+        };
         let (end, tail) = self.advanced(whole, part);
         let beyond = end >= self.axis.source as i32 && tail > 0;
         let position = self.position.max(0) as u32;
@@ -119,22 +157,22 @@ impl Iterator for Windows {
     }
 }
 
-/// Gives `emit` the `rows.target x columns.target` output pixels, row by row, of a picture whose rows are `stride`
-/// pixels of `C` channels.
+/// Gives `emit` the `rows.target x columns.target` output pixels with their `[row, column]`, row by row, of a picture whose
+/// rows are `stride` pixels of `C` channels.
 pub(super) fn resample<const C: usize>(
     picture: &[u8],
     stride: usize,
     rows: Axis,
     columns: Axis,
-    mut emit: impl FnMut([u8; C]),
+    mut emit: impl FnMut([u32; 2], [u8; C]),
 ) {
     let (pixels, _) = picture.as_chunks::<C>();
     let total = rows.width() as u64 * columns.width() as u64;
-    for row in rows.windows() {
+    for (y, row) in (0..).zip(rows.windows()) {
         let band = pixels.get(row.first * stride..).unwrap_or(&[]);
-        for column in columns.windows() {
+        for (x, column) in (0..).zip(columns.windows()) {
             let sums = weigh_rows(band, stride, row, rows.pitch(), column, columns.pitch());
-            emit(sums.map(|sum| mean(sum, total)));
+            emit([y, x], sums.map(|sum| mean(sum, total)));
         }
     }
 }
@@ -210,11 +248,11 @@ fn mean(sum: u64, total: u64) -> u8 {
 #[cfg(test)]
 mod tests {
     extern crate std;
-    use super::{Axis, Covered, mean};
+    use super::{Axis, Covered, Resize, mean};
     use std::vec::Vec;
 
     fn windows(source: u32, target: u32) -> Vec<Covered> {
-        Axis::centred(source, source, target).windows().collect()
+        Axis::centred(source, source, target, Resize::Area).windows().collect()
     }
 
     fn covered(first: usize, head: u32, body: usize, tail: u32) -> Covered {
@@ -242,9 +280,11 @@ mod tests {
 
     #[test]
     fn weights_add_up_to_the_width_and_stay_inside_the_picture() {
-        for source in 1..=70 {
-            for target in 1..=70 {
-                let axis = Axis::centred(source, source, target);
+        for (source, target) in
+            (1..=70).flat_map(|source| (1..=70).map(move |target| (source, target)))
+        {
+            for filter in Resize::ALL {
+                let axis = Axis::centred(source, source, target, filter);
                 assert_eq!(axis.windows().count(), target as usize);
                 for window in axis.windows() {
                     let sum = window.head + window.body as u32 * axis.pitch() + window.tail;
@@ -259,8 +299,10 @@ mod tests {
     #[test]
     fn the_longest_side_stays_within_its_integers() {
         for (source, target) in [(65_535, 1), (1, 65_535), (65_535, 65_534), (65_534, 65_535)] {
-            let axis = Axis::centred(source, source, target);
-            for window in axis.windows() {
+            let axes = Resize::ALL.map(|filter| Axis::centred(source, source, target, filter));
+            for (axis, window) in
+                axes.into_iter().flat_map(|axis| axis.windows().map(move |window| (axis, window)))
+            {
                 let body = window.body as u64 * u64::from(axis.pitch());
                 let sum = u64::from(window.head) + body + u64::from(window.tail);
                 assert_eq!(sum, u64::from(axis.width()));

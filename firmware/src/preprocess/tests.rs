@@ -1,15 +1,19 @@
 //! Hand values, invariants, and an outside opinion in f64.
 
 extern crate std;
-use super::{Fit, PictureError, Recipe, luma, preprocess};
+use super::{Fit, PictureError, Preprocessing, Recipe, Resize, Turn, luma, preprocess};
 use std::{vec, vec::Vec};
 use thumbnet_kernels::geometry::Shape;
 
 const STRETCH: Fit = Fit::Stretch;
 
 fn bytes(picture: &[u8], shape: Shape, fit: Fit, target: Shape) -> Vec<u8> {
+    prepared(picture, shape, Preprocessing::new(fit, false), target)
+}
+
+fn prepared(picture: &[u8], shape: Shape, how: Preprocessing, target: Shape) -> Vec<u8> {
     let mut codes = vec![0; target.len()];
-    let recipe = Recipe { shape: target, fit, invert: false };
+    let recipe = Recipe { shape: target, how };
     preprocess(picture, shape, &recipe, &mut codes).unwrap();
     codes.into_iter().map(|code| (i16::from(code) + 128) as u8).collect()
 }
@@ -43,7 +47,7 @@ fn equal_sizes_pass_byte_for_byte() {
     let mut random = Random(1);
     for shape in [Shape::new(28, 28, 1), Shape::new(5, 9, 3), Shape::new(1, 1, 1)] {
         let picture = random.picture(shape);
-        for fit in [Fit::Stretch, Fit::Crop] {
+        for fit in Fit::ALL {
             assert_eq!(bytes(&picture, shape, fit, shape), picture);
         }
     }
@@ -55,7 +59,13 @@ fn codes_are_byte_minus_128_and_inversion_mirrors_them() {
     let shape = Shape::new(16, 16, 1);
     let mut codes = [0; 256];
     for invert in [false, true] {
-        preprocess(&picture, shape, &Recipe { shape, fit: STRETCH, invert }, &mut codes).unwrap();
+        preprocess(
+            &picture,
+            shape,
+            &Recipe { shape, how: Preprocessing::new(STRETCH, invert) },
+            &mut codes,
+        )
+        .unwrap();
         for (byte, code) in (0..256).zip(codes) {
             let seen = if invert { 255 - byte } else { byte };
             assert_eq!(i32::from(code), seen - 128);
@@ -182,23 +192,27 @@ fn resizing_agrees_with_an_f64_oracle() {
         let [mut shape, mut target] = [random.shape(longest), random.shape(longest)];
         (shape.c, target.c) = (1, 1);
         let picture = random.picture(shape);
-        let seen = bytes(&picture, shape, STRETCH, target);
-        for (index, &byte) in seen.iter().enumerate() {
-            let expected = oracle(&picture, shape, target, index / target.w, index % target.w);
-            let gap = i16::from(byte) - (expected + 0.5).floor() as i16;
-            assert!(
-                gap.abs() <= ORACLE_GAP,
-                "{shape:?} -> {target:?} at {index}: {byte} {expected}"
-            );
+        for resize in [Resize::Area, Resize::Bilinear] {
+            let how = Preprocessing { resize, ..Preprocessing::new(STRETCH, false) };
+            let seen = prepared(&picture, shape, how, target);
+            for (index, &byte) in seen.iter().enumerate() {
+                let at = [index / target.w, index % target.w];
+                let expected = oracle(&picture, shape, target, resize == Resize::Area, at);
+                let gap = i16::from(byte) - (expected + 0.5).floor() as i16;
+                assert!(
+                    gap.abs() <= ORACLE_GAP,
+                    "{resize:?} {shape:?} -> {target:?} at {index}: {byte} {expected}"
+                );
+            }
         }
     }
 }
 
-/// Area average along sides that shrink, linear interpolation between pixel centres along sides that grow; written
+/// Area average along sides that shrink (if asked for), else linear interpolation between pixel centres; written
 /// from those two textbook definitions, not from the one window that replaces them.
-fn oracle(picture: &[u8], shape: Shape, target: Shape, y: usize, x: usize) -> f64 {
-    let rows = oracle_weights(shape.h, target.h, y);
-    let columns = oracle_weights(shape.w, target.w, x);
+fn oracle(picture: &[u8], shape: Shape, target: Shape, area: bool, [y, x]: [usize; 2]) -> f64 {
+    let rows = oracle_weights(shape.h, target.h, area, y);
+    let columns = oracle_weights(shape.w, target.w, area, x);
     let mut sum = 0.0;
     for (row, &row_weight) in rows.iter().enumerate() {
         for (column, &column_weight) in columns.iter().enumerate() {
@@ -208,9 +222,9 @@ fn oracle(picture: &[u8], shape: Shape, target: Shape, y: usize, x: usize) -> f6
     sum
 }
 
-fn oracle_weights(source: usize, target: usize, index: usize) -> Vec<f64> {
+fn oracle_weights(source: usize, target: usize, area: bool, index: usize) -> Vec<f64> {
     let scale = source as f64 / target as f64;
-    if source >= target {
+    if area && source >= target {
         let [low, high] = [index as f64 * scale, (index + 1) as f64 * scale];
         let overlap =
             |pixel: usize| (high.min((pixel + 1) as f64) - low.max(pixel as f64)).max(0.0);
@@ -221,19 +235,107 @@ fn oracle_weights(source: usize, target: usize, index: usize) -> Vec<f64> {
 }
 
 #[test]
+fn nearest_takes_the_pixel_under_the_centre() {
+    let how = Preprocessing { resize: Resize::Nearest, ..Preprocessing::new(STRETCH, false) };
+    let row = |picture: &[u8], target: usize| {
+        prepared(picture, Shape::new(1, picture.len(), 1), how, Shape::new(1, target, 1))
+    };
+    assert_eq!(row(&[1, 2, 3, 4, 5, 6], 2), [2, 5], "centres 1.5 and 4.5");
+    assert_eq!(row(&[1, 2, 3, 4], 2), [2, 4], "centres 1 and 3: of two the later");
+    assert_eq!(row(&[1, 2], 5), [1, 1, 2, 2, 2]);
+    let mut random = Random(8);
+    for _ in 0..60 {
+        let [source, target] = [random.within(1, 90), random.within(1, 90)];
+        let picture = random.picture(Shape::new(1, source, 1));
+        let centre = |index: usize| (2 * index + 1) * source / (2 * target);
+        let expected: Vec<u8> = (0..target).map(|index| picture[centre(index)]).collect();
+        assert_eq!(row(&picture, target), expected, "{source} -> {target}");
+    }
+}
+
+#[test]
+fn padding_keeps_all_of_the_picture_and_is_zero_around_it() {
+    let how = |invert| Preprocessing::new(Fit::Pad, invert);
+    let [wide, square] = [Shape::new(1, 3, 1), Shape::new(3, 3, 1)];
+    assert_eq!(prepared(&[7, 8, 9], wide, how(false), square), [0, 0, 0, 7, 8, 9, 0, 0, 0]);
+    let inverted = [0, 0, 0, 248, 247, 246, 0, 0, 0];
+    assert_eq!(prepared(&[7, 8, 9], wide, how(true), square), inverted, "still zero around it");
+    let odd = Shape::new(1, 2, 1);
+    assert_eq!(prepared(&[7], Shape::new(1, 1, 1), how(false), odd), [7, 0]);
+    let mut random = Random(9);
+    for _ in 0..60 {
+        let (shape, target) = (random.shape(90), random.shape(60));
+        let picture = std::vec![200; shape.len()];
+        let seen = prepared(&picture, shape, how(false), target);
+        let rows = seen.chunks_exact(target.w * target.c).filter(|row| row.contains(&200)).count();
+        let columns = seen.iter().filter(|&&byte| byte == 200).count() / target.c / rows;
+        let fills = rows == target.h || columns == target.w;
+        assert!(fills, "{shape:?} -> {target:?}: {rows}x{columns}");
+        // The aspect ratio, to half a pixel of the side that was rounded, which has at least one.
+        let (h, w) = (shape.h as f64, shape.w as f64);
+        let exact = [w * target.h as f64 / h, h * target.w as f64 / w];
+        let near = |made: usize, exact: f64| made == 1 || (made as f64 - exact).abs() <= 0.5;
+        assert!(
+            near(columns, exact[0].min(target.w as f64))
+                && near(rows, exact[1].min(target.h as f64))
+        );
+    }
+}
+
+/// The picture, `[h, w, c]`, a quarter turn clockwise: what was in the first column is in the first row, last pixel first.
+fn turned(picture: &[u8], shape: Shape) -> Vec<u8> {
+    let Shape { h, w, c } = shape;
+    let places = (0..w).flat_map(|x| (0..h).rev().map(move |y| (y * w + x) * c));
+    places.flat_map(|at| picture[at..at + c].to_vec()).collect()
+}
+
+#[test]
+fn turns_are_those_of_the_result() {
+    let mut random = Random(10);
+    for round in 0..120 {
+        let (shape, target) = (random.shape(40), random.shape(30));
+        let picture = random.picture(shape);
+        let how = Preprocessing {
+            fit: Fit::ALL[round % 3],
+            resize: Resize::ALL[round / 3 % 3],
+            ..Preprocessing::new(STRETCH, round % 2 == 0)
+        };
+        for (quarters, turn) in Turn::ALL.into_iter().enumerate() {
+            let (mut h, mut w) = (target.h, target.w);
+            if turn.swaps_sides() {
+                (h, w) = (w, h);
+            }
+            let mut expected = prepared(&picture, shape, how, Shape::new(h, w, target.c));
+            for _ in 0..quarters {
+                expected = turned(&expected, Shape::new(h, w, target.c));
+                (h, w) = (w, h);
+            }
+            let found = prepared(&picture, shape, Preprocessing { turn, ..how }, target);
+            assert_eq!(found, expected, "{turn:?} {how:?} {shape:?} -> {target:?}");
+        }
+    }
+}
+
+#[test]
 fn random_sizes_never_panic() {
     let mut random = Random(7);
-    for _ in 0..100 {
+    for round in 0..200 {
         let (shape, target) = (random.shape(200), random.shape(64));
         let picture = random.picture(shape);
-        assert_eq!(bytes(&picture, shape, Fit::Crop, target).len(), target.len());
+        let how = Preprocessing {
+            fit: Fit::ALL[round % 3],
+            resize: Resize::ALL[random.within(0, 2)],
+            invert: round % 2 == 0,
+            turn: Turn::ALL[random.within(0, 3)],
+        };
+        assert_eq!(prepared(&picture, shape, how, target).len(), target.len());
     }
 }
 
 #[test]
 fn unusable_pictures_are_errors_and_leave_the_input_alone() {
     let good = Shape::new(2, 2, 1);
-    let recipe = Recipe { shape: good, fit: STRETCH, invert: false };
+    let recipe = Recipe { shape: good, how: Preprocessing::new(STRETCH, false) };
     let mut input = [7; 4];
     let mut attempt = |picture: &[u8], shape| preprocess(picture, shape, &recipe, &mut input);
     assert_eq!(attempt(&[], Shape::new(0, 2, 1)), Err(PictureError::Side));

@@ -15,6 +15,7 @@ mod noise;
 mod outcome;
 mod picture_shape;
 mod plot;
+mod preprocessing;
 mod progress;
 mod quantization;
 mod reference;

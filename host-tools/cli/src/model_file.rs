@@ -4,8 +4,7 @@ use crate::tuning::TuningOptions;
 use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
 use thumbnet_compile::{Board, Options, Program, compile_file};
-use thumbnet_data::{Fit, InputSpec};
-use thumbnet_graph::Preprocessing;
+use thumbnet_data::InputSpec;
 
 /// Compiles the ONNX file for a board, or with plain kernels for any core.
 pub(crate) fn load(file: &Path, board: Option<&Board>) -> anyhow::Result<Program> {
@@ -15,8 +14,7 @@ pub(crate) fn load(file: &Path, board: Option<&Board>) -> anyhow::Result<Program
 
 /// How pictures become the model's input; a model that says nothing gets them cropped.
 pub(crate) fn input_spec(program: &Program) -> InputSpec {
-    let unsaid = Preprocessing { fit: Fit::Crop, invert: false };
-    InputSpec::new(program.input_shape, program.metadata.preprocessing.unwrap_or(unsaid))
+    InputSpec::new(program.input_shape, program.metadata.preprocessing.unwrap_or_default())
 }
 
 /// Name of a class: the model's label, or its number.

@@ -3,6 +3,8 @@
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
+use thumbnet_compile::{Options, compile_file, emit};
+use thumbnet_graph::{Fit, Preprocessing, Resize, Turn};
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_thumbnet")).args(arguments).output().expect("it starts")
@@ -52,6 +54,28 @@ fn what_it_will_cost_is_said_first_and_what_does_not_fit_is_refused() {
     assert!(complaint.contains("as 96x96x3"), "{complaint}");
     let complaint = bad(&["train", "--model", "seed-cnn", "--input", "4x4x1", "-o", text(&other)]);
     assert!(complaint.contains("layer 3"), "{complaint}");
+}
+
+#[test]
+fn pictures_are_prepared_as_the_command_line_says() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let model = folder.path().join("model");
+    let small = ["train", "--model", "lenet5", "--input", "12x20x1", "--epochs", "1"];
+    let how = ["--fit", "pad", "--resize", "bilinear", "--turn", "90", "--invert"];
+    good(&[&small[..], &how, &["-o", text(&model)]].concat());
+    good(&["export", text(&model)]);
+    let file = model.join("model.onnx");
+    let program = compile_file(&file, &Options::default()).expect("it compiles");
+    let expected =
+        Preprocessing { fit: Fit::Pad, resize: Resize::Bilinear, invert: true, turn: Turn::Right };
+    assert_eq!(program.metadata.preprocessing, Some(expected));
+    let code = emit(&program).rust;
+    for words in ["Fit::Pad", "Resize::Bilinear", "Turn::Right", "invert: true"] {
+        assert!(code.contains(words), "{words}");
+    }
+    assert!(bad(&["train", "--turn", "45"]).contains("[possible values: 0, 90, 180, 270]"));
+    let complaint = bad(&["train", "--resume", "--turn", "90", "-o", text(&model)]);
+    assert!(complaint.contains("cannot be used with"), "{complaint}");
 }
 
 #[test]

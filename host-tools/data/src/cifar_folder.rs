@@ -129,7 +129,7 @@ impl Format {
 #[cfg(test)]
 mod tests {
     use super::{PLANE, SHAPE};
-    use crate::{DataError, Dataset, InputSpec, LoadOptions};
+    use crate::{DataError, Dataset, InputSpec, LoadOptions, Preprocessing};
     use std::{fs, path::Path};
     use thumbnet_graph::Fit;
 
@@ -143,7 +143,7 @@ mod tests {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
-    const INPUT: InputSpec = InputSpec { shape: SHAPE, fit: Fit::Stretch, invert: false };
+    const INPUT: InputSpec = InputSpec::new(SHAPE, Preprocessing::new(Fit::Stretch, false));
 
     fn load(folder: &Path, names: &[String], input: &InputSpec) -> Result<Dataset, DataError> {
         super::load(folder, names, input, &LoadOptions::default())

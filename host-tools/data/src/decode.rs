@@ -126,7 +126,7 @@ fn on_white<const IN: usize, const OUT: usize>(pixels: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::{RawPicture, has_picture_extension};
-    use crate::{Fit, InputSpec};
+    use crate::{Fit, InputSpec, Preprocessing};
     use image::{DynamicImage, GrayImage, ImageFormat, LumaA, RgbImage, RgbaImage};
     use std::{fs, path::Path};
     use tempfile::TempDir;
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn a_prepared_picture_has_the_inputs_shape() {
         let picture = RawPicture { shape: Shape::new(2, 2, 3), pixels: vec![9; 12] };
-        let input = InputSpec { shape: Shape::new(4, 1, 1), fit: Fit::Crop, invert: true };
+        let input = InputSpec::new(Shape::new(4, 1, 1), Preprocessing::new(Fit::Crop, true));
         assert_eq!(picture.prepare(&input).unwrap(), [246; 4]);
     }
 }

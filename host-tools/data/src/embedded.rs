@@ -42,12 +42,12 @@ fn unpack(
 #[cfg(test)]
 mod tests {
     use super::load;
-    use crate::{Fit, InputSpec, LoadOptions};
+    use crate::{Fit, InputSpec, LoadOptions, Preprocessing};
     use thumbnet_kernels::geometry::Shape;
 
     #[test]
     fn the_subset_is_balanced_and_is_what_it_always_was() {
-        let input = InputSpec { shape: Shape::new(28, 28, 1), fit: Fit::Stretch, invert: false };
+        let input = InputSpec::new(Shape::new(28, 28, 1), Preprocessing::new(Fit::Stretch, false));
         let dataset = load(&input, &LoadOptions::default()).unwrap();
         assert_eq!(dataset.train.class_counts(10), [500; 10]);
         assert_eq!(dataset.test.class_counts(10), [100; 10]);

@@ -4,9 +4,9 @@ use crate::{
     DataError, LoadOptions, Pictures,
     gathering::{Gathering, block},
 };
-use firmware::preprocess::{self, MAX_SIDE, PictureError, Recipe, preprocess};
+use firmware::preprocess::{MAX_SIDE, PictureError, Recipe, preprocess};
 use rayon::prelude::*;
-use thumbnet_graph::{Fit, Preprocessing};
+use thumbnet_graph::{Preprocessing, Turn};
 use thumbnet_kernels::geometry::Shape;
 
 /// What every picture is turned into: the input of a model.
@@ -14,30 +14,14 @@ use thumbnet_kernels::geometry::Shape;
 pub struct InputSpec {
     /// `[h, w, c]`, `c` 1 (grey) or 3 (RGB).
     pub shape: Shape,
-    /// How a picture meets the input's rectangle.
-    pub fit: Fit,
-    /// Whether `byte` becomes `255 - byte` (dark strokes on light paper).
-    pub invert: bool,
+    /// How a picture becomes it.
+    pub how: Preprocessing,
 }
 
 impl InputSpec {
-    /// The input of a model as its metadata says it.
-    pub const fn new(shape: Shape, preprocessing: Preprocessing) -> Self {
-        Self { shape, fit: preprocessing.fit, invert: preprocessing.invert }
-    }
-
-    /// What goes into the model's metadata.
-    pub const fn preprocessing(&self) -> Preprocessing {
-        Preprocessing { fit: self.fit, invert: self.invert }
-    }
-
-    /// The same for the code that runs on the board.
-    pub const fn recipe(&self) -> Recipe {
-        let fit = match self.fit {
-            Fit::Stretch => preprocess::Fit::Stretch,
-            Fit::Crop => preprocess::Fit::Crop,
-        };
-        Recipe { shape: self.shape, fit, invert: self.invert }
+    /// An input of this shape that pictures become like this.
+    pub const fn new(shape: Shape, how: Preprocessing) -> Self {
+        Self { shape, how }
     }
 
     /// Writes the bytes of the input that the board makes of this picture; `picture` is `[h, w, c]` of `shape`, `c` 1
@@ -52,7 +36,8 @@ impl InputSpec {
         bytes: &mut [u8],
     ) -> Result<(), PictureError> {
         let mut codes = vec![0; bytes.len()];
-        preprocess(picture, shape, &self.recipe(), &mut codes)?;
+        let recipe = Recipe { shape: self.shape, how: self.how };
+        preprocess(picture, shape, &recipe, &mut codes)?;
         for (byte, code) in bytes.iter_mut().zip(codes) {
             *byte = code as u8 ^ 0x80; // byte = code + 128
         }
@@ -78,7 +63,8 @@ impl InputSpec {
         pictures: Pictures,
         options: &LoadOptions,
     ) -> Result<Pictures, DataError> {
-        let as_they_are = pictures.shape == self.shape && !self.invert;
+        let changes = self.how.invert || self.how.turn != Turn::Upright;
+        let as_they_are = pictures.shape == self.shape && !changes;
         let bytes = (pictures.len() * self.shape.len()) as u64;
         if as_they_are && bytes <= options.memory_bytes {
             return Ok(pictures);
@@ -110,20 +96,20 @@ pub fn to_codes(bytes: &[u8]) -> Vec<i8> {
 mod tests {
     use super::{InputSpec, to_codes};
     use crate::{LoadOptions, Pictures, Random};
-    use thumbnet_graph::Fit;
+    use thumbnet_graph::{Fit, Preprocessing};
     use thumbnet_kernels::geometry::Shape;
 
     #[test]
     fn prepared_bytes_and_codes_are_those_of_the_board() {
         let picture = [0, 255, 128, 7];
         let [square, row] = [Shape::new(2, 2, 1), Shape::new(1, 4, 1)];
-        let input = InputSpec { shape: square, fit: Fit::Stretch, invert: true };
+        let input = InputSpec::new(square, Preprocessing::new(Fit::Stretch, true));
         let mut bytes = [0; 4];
         input.prepare(&picture, square, &mut bytes).unwrap();
         assert_eq!(bytes, [255, 0, 127, 248]);
         assert_eq!(to_codes(&bytes), [127, -128, -1, 120]);
         let pictures = Pictures::new(row, picture.to_vec(), vec![3]);
-        let cropped = InputSpec { shape: Shape::new(1, 2, 1), fit: Fit::Crop, invert: false };
+        let cropped = InputSpec::new(Shape::new(1, 2, 1), Preprocessing::new(Fit::Crop, false));
         let prepared = cropped.prepare_all(pictures, &LoadOptions::default()).unwrap();
         assert_eq!(*prepared.pixels(), [255, 128]);
     }
@@ -131,7 +117,7 @@ mod tests {
     #[test]
     fn unusable_inputs_are_refused() {
         let input =
-            |h, w, c| InputSpec { shape: Shape::new(h, w, c), fit: Fit::Crop, invert: false };
+            |h, w, c| InputSpec::new(Shape::new(h, w, c), Preprocessing::new(Fit::Crop, false));
         assert!(input(28, 28, 1).check().is_ok());
         for bad in [input(0, 28, 1), input(28, 28, 2), input(28, 70_000, 3)] {
             let message = bad.check().unwrap_err().to_string();
@@ -153,7 +139,7 @@ mod tests {
                 .map(|_| low + random.below(usize::from(high - low)) as u8)
                 .collect();
             for fit in [Fit::Stretch, Fit::Crop] {
-                let input = InputSpec { shape: to, fit, invert: false };
+                let input = InputSpec::new(to, Preprocessing::new(fit, false));
                 let mut bytes = vec![0; to.len()];
                 input.prepare(&picture, from, &mut bytes).unwrap();
                 let within = bytes.iter().all(|byte| (low..high).contains(byte));

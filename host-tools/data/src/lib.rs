@@ -44,4 +44,4 @@ pub use max_bad::{MaxBad, Unreadable};
 pub use pictures::Pictures;
 pub use random::Random;
 pub use source::{LoadOptions, Loaded, load, load_files, load_with, places};
-pub use thumbnet_graph::Fit;
+pub use thumbnet_graph::{Fit, Preprocessing, Resize, Turn};

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use tempfile::TempDir;
-use thumbnet_data::{Dataset, Fit, InputSpec, LoadOptions, Loaded, load_with};
+use thumbnet_data::{Dataset, Fit, InputSpec, LoadOptions, Loaded, Preprocessing, load_with};
 use thumbnet_kernels::geometry::Shape;
 
 /// Two classes of three grey pictures of 1.7 MB: together worth a cache.
@@ -33,7 +33,7 @@ impl Scene {
     }
 
     fn load(&self, memory_bytes: u64) -> Loaded {
-        let input = InputSpec { shape: Shape::new(4, 4, 1), fit: Fit::Crop, invert: false };
+        let input = InputSpec::new(Shape::new(4, 4, 1), Preprocessing::new(Fit::Crop, false));
         let cache = Some(self.cache.path());
         let options = LoadOptions { memory_bytes, cache, ..LoadOptions::default() };
         load_with(self.pictures.path().to_str().unwrap(), input, &options).unwrap()
@@ -126,7 +126,7 @@ fn a_cache_that_cannot_be_written_is_a_note_while_memory_holds_all() {
     let file = TempDir::new().unwrap().path().join("file");
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     fs::write(&file, "in the way").unwrap();
-    let input = InputSpec { shape: Shape::new(4, 4, 1), fit: Fit::Crop, invert: false };
+    let input = InputSpec::new(Shape::new(4, 4, 1), Preprocessing::new(Fit::Crop, false));
     let load = |memory_bytes| {
         let options = LoadOptions { memory_bytes, cache: Some(&file), ..LoadOptions::default() };
         load_with(scene.pictures.path().to_str().unwrap(), input, &options)
@@ -144,7 +144,7 @@ fn an_unreadable_picture_is_tried_again() {
     let odd = scene.pictures.path().join("cat/3.pgm");
     fs::create_dir(scene.pictures.path().join("dog/4")).unwrap();
     fs::write(&odd, "P5 none").unwrap();
-    let input = InputSpec { shape: Shape::new(4, 4, 1), fit: Fit::Crop, invert: false };
+    let input = InputSpec::new(Shape::new(4, 4, 1), Preprocessing::new(Fit::Crop, false));
     let load = || {
         let max_bad = thumbnet_data::MaxBad::Count(1);
         let cache = Some(scene.cache.path());

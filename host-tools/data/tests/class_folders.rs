@@ -7,11 +7,13 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 use tempfile::TempDir;
-use thumbnet_data::{Dataset, Fit, InputSpec, LoadOptions, Loaded, MaxBad, load, load_with};
+use thumbnet_data::{
+    Dataset, Fit, InputSpec, LoadOptions, Loaded, MaxBad, Preprocessing, load, load_with,
+};
 use thumbnet_kernels::geometry::Shape;
 
 fn input(c: usize) -> InputSpec {
-    InputSpec { shape: Shape::new(4, 4, c), fit: Fit::Crop, invert: false }
+    InputSpec::new(Shape::new(4, 4, c), Preprocessing::new(Fit::Crop, false))
 }
 
 /// A picture of one grey value, `w x h`.

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 use tempfile::TempDir;
-use thumbnet_data::{Fit, InputSpec, idx::IdxArray, load};
+use thumbnet_data::{Fit, InputSpec, Preprocessing, idx::IdxArray, load};
 use thumbnet_kernels::geometry::Shape;
 
 const NAMES: [&str; 4] = [
@@ -13,7 +13,7 @@ const NAMES: [&str; 4] = [
 ];
 
 fn input(h: usize, w: usize, c: usize) -> InputSpec {
-    InputSpec { shape: Shape::new(h, w, c), fit: Fit::Stretch, invert: false }
+    InputSpec::new(Shape::new(h, w, c), Preprocessing::new(Fit::Stretch, false))
 }
 
 fn pictures(count: usize, sides: &[usize]) -> IdxArray {

@@ -3,7 +3,7 @@
 use image::{GrayImage, Luma};
 use std::fs;
 use tempfile::TempDir;
-use thumbnet_data::{Fit, InputSpec, LoadOptions, Loaded, MaxBad, load_with};
+use thumbnet_data::{Fit, InputSpec, LoadOptions, Loaded, MaxBad, Preprocessing, load_with};
 use thumbnet_kernels::geometry::Shape;
 
 /// Pictures `0.png` to `9.png` of grey values 0 to 90, and the list.
@@ -18,7 +18,7 @@ fn folder(list: &str) -> TempDir {
 }
 
 fn read(folder: &TempDir, max_bad: usize) -> Result<Loaded, String> {
-    let input = InputSpec { shape: Shape::new(2, 2, 1), fit: Fit::Stretch, invert: false };
+    let input = InputSpec::new(Shape::new(2, 2, 1), Preprocessing::new(Fit::Stretch, false));
     let path = folder.path().join("list.csv");
     let options = LoadOptions { max_bad: MaxBad::Count(max_bad), ..LoadOptions::default() };
     load_with(path.to_str().unwrap(), input, &options).map_err(|error| error.to_string())

@@ -2,6 +2,7 @@
 
 use crate::op::{FloatWeights, Int8Weights, Op};
 use thumbnet_kernels::geometry::Shape;
+use thumbnet_kernels::preprocessing::Preprocessing;
 
 /// A network before quantization: f32 weights, tensors without a format.
 pub type FloatGraph = Graph<FloatWeights, ()>;
@@ -75,26 +76,6 @@ pub struct Metadata {
     pub producer: String,
     /// What logits are divided by before a softmax, so that its confidence can be believed; `None` for 1.
     pub temperature: Option<f32>,
-}
-
-/// How a picture becomes the input tensor: fit it to the input's height and width, convert to one
-/// grey channel or three of RGB as the input's channels say, then `real = byte / 255`, or inverted
-/// first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Preprocessing {
-    /// How the picture meets the input's rectangle.
-    pub fit: Fit,
-    /// Whether `byte` becomes `255 - byte` (dark strokes on light paper).
-    pub invert: bool,
-}
-
-/// How a picture of any size meets the input's rectangle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fit {
-    /// Scale both sides independently.
-    Stretch,
-    /// Cut the largest centred part of the input's aspect ratio, then scale.
-    Crop,
 }
 
 impl<W, F> Graph<W, F> {

@@ -20,10 +20,8 @@ pub mod testing;
 mod validate;
 
 pub use codes_op::{Axis, CodesOp, Combine, Mean, MeanArithmetic, ZeroPoint};
-pub use graph::{
-    Fit, FloatGraph, Graph, Int8Graph, Metadata, Node, Preprocessing, Quantization, Tensor,
-    TensorId,
-};
+pub use graph::{FloatGraph, Graph, Int8Graph, Metadata, Node, Quantization, Tensor, TensorId};
 pub use op::{Conv2d, FloatWeights, Int8Weights, Op, Weights};
 pub use thumbnet_kernels::geometry::{Padding, Shape, Window};
+pub use thumbnet_kernels::preprocessing::{Fit, Preprocessing, Resize, Turn};
 pub use validate::GraphError;

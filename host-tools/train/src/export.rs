@@ -37,7 +37,7 @@ impl Network {
             metadata: Metadata {
                 name: self.recipe.name.clone(),
                 labels: self.labels.clone(),
-                preprocessing: Some(self.recipe.input_spec().preprocessing()),
+                preprocessing: Some(self.recipe.input_spec().how),
                 producer: PRODUCER.to_owned(),
                 temperature: None,
             },

@@ -33,8 +33,8 @@ pub use observer::{BatchProgress, EpochResult, Observer};
 pub use plan::{Plan, Pool, Stage, StageKind};
 pub use pseudo_labels::Labelled;
 pub use recipe::{
-    Activation, BUILT_IN, ClassWeightRule, ClassWeights, DataOrigin, Input, InputFit, Layer, Loss,
-    Optimizer, Padding, PseudoLabels, Recipe, Schedule, Start, Training,
+    Activation, BUILT_IN, ClassWeightRule, ClassWeights, DataOrigin, Input, Layer, Loss, Optimizer,
+    Padding, PseudoLabels, Recipe, Schedule, Start, Training,
 };
 pub use rounded::{CALIBRATION_PICTURES, Rounded};
 pub use train::{Trained, load, resume, resume_on, train, train_on};

@@ -1,6 +1,7 @@
 //! Recipes as files: what is written is read back, and what is wrong is told in one line.
 
 use std::path::Path;
+use thumbnet_data::{Fit, Preprocessing, Resize, Turn};
 use thumbnet_train::{
     BUILT_IN, ClassWeightRule, ClassWeights, Network, Optimizer, Recipe, TrainError,
 };
@@ -81,6 +82,27 @@ fn class_weights_are_a_word_or_numbers() {
     assert_eq!(read(&listed.to_toml()).expect("it was written"), listed);
     let message = with("class_weights = 'even'").expect_err("no such rule").to_string();
     assert!(message.contains("line 5: class_weights are \"balanced\" or a list"), "{message}");
+}
+
+#[test]
+fn pictures_become_the_input_as_the_recipe_says() {
+    let text = "name = 'x'\nlayers = []\n[input]\nshape = [8, 8, 3]\nfit = 'pad'\nresize = 'nearest'\nturn = 270";
+    let recipe = read(text).expect("it is a recipe");
+    let how =
+        Preprocessing { fit: Fit::Pad, resize: Resize::Nearest, invert: false, turn: Turn::Left };
+    assert_eq!(recipe.input_spec().how, how);
+    let toml = recipe.to_toml();
+    assert!(toml.contains("resize = \"nearest\"\nturn = 270"), "{toml}");
+    assert_eq!(read(&toml).expect("it was written"), recipe);
+    let usual = read("name = 'x'\nlayers = []\ninput.shape = [8, 8, 3]").expect("it is a recipe");
+    assert_eq!(usual.input_spec().how, Preprocessing::new(Fit::Stretch, false));
+    let toml = usual.to_toml();
+    assert!(!toml.contains("resize") && !toml.contains("turn"), "{toml}");
+    let input = |line: &str| {
+        problem(&format!("name = 'x'\nlayers = []\n[input]\nshape = [8, 8, 3]\n{line}"))
+    };
+    assert!(input("turn = 45").contains("45 is none of 0, 90, 180 and 270"));
+    assert!(input("fit = 'letterbox'").contains("`stretch`, `crop`, `pad`"));
 }
 
 #[test]

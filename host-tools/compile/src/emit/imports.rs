@@ -20,12 +20,21 @@ pub(super) fn imports(program: &Program) -> String {
     let geometry = geometry(program);
     text.push_str(&import("geometry", &geometry));
     text.push_str("use thumbnet_kernels::map::Maps;\n");
-    text.push_str("use thumbnet_kernels::model::{Arena, Info, Model, Observer, Preprocessing};\n");
+    text.push_str("use thumbnet_kernels::model::{Arena, Info, Model, Observer};\n");
     text.push_str(&import("packed", &packed));
     text.push_str(&import("portable", &kernels));
+    text.push_str(&import("preprocessing", preprocessing(program)));
     text.push_str(&import("requantize", &forms));
     text.push_str("use thumbnet_kernels::{Backend, Native};\n");
     text
+}
+
+/// What a picture's way to the input is written with.
+fn preprocessing(program: &Program) -> &'static [&'static str] {
+    match program.metadata.preprocessing {
+        Some(_) => &["Fit", "Preprocessing", "Resize", "Turn"],
+        None => &["Preprocessing"],
+    }
 }
 
 fn import(module: &str, items: &[&str]) -> String {

@@ -4,7 +4,7 @@ use super::literal::block;
 use crate::call::Call;
 use crate::program::{Program, Region, Step};
 use std::fmt::Write;
-use thumbnet_graph::{Fit, Preprocessing};
+use thumbnet_graph::Preprocessing;
 
 /// The struct and its implementation.
 pub(super) fn implementation(program: &Program) -> String {
@@ -69,9 +69,13 @@ fn info(program: &Program) -> String {
 
 fn preprocessing(program: &Program) -> String {
     let value = match program.metadata.preprocessing {
-        Some(Preprocessing { fit, invert }) => {
-            let crop = fit == Fit::Crop;
-            let fields = [("crop", crop.to_string()), ("invert", invert.to_string())];
+        Some(Preprocessing { fit, resize, invert, turn }) => {
+            let fields = [
+                ("fit", format!("Fit::{fit:?}")),
+                ("resize", format!("Resize::{resize:?}")),
+                ("invert", invert.to_string()),
+                ("turn", format!("Turn::{turn:?}")),
+            ];
             format!("Some({})", block(1, "Preprocessing", &fields))
         }
         None => "None".to_owned(),

@@ -139,7 +139,7 @@ pub fn seed_cnn() -> Int8Graph {
     let builder = builder.conv("conv1", three, 32).max_pool("pool1", two);
     let builder = builder.conv("conv2", three, 64).max_pool("pool2", two);
     let mut graph = builder.dense("dense1", 64).dense("dense2", 10).build();
-    graph.metadata.preprocessing = Some(Preprocessing { fit: Fit::Stretch, invert: true });
+    graph.metadata.preprocessing = Some(Preprocessing::new(Fit::Stretch, true));
     graph
 }
 

@@ -5,7 +5,7 @@ use super::{
     known::{KnownFile, KnownSet},
     list, package,
 };
-use crate::{Fit, InputSpec, idx::IdxArray, load};
+use crate::{Fit, InputSpec, Preprocessing, idx::IdxArray, load};
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use std::{
     fs,
@@ -65,7 +65,7 @@ fn write_set(set: &KnownSet, folder: &Path) {
 }
 
 fn check_written(folder: &Path) {
-    let input = InputSpec { shape: Shape::new(2, 2, 1), fit: Fit::Crop, invert: false };
+    let input = InputSpec::new(Shape::new(2, 2, 1), Preprocessing::new(Fit::Crop, false));
     let dataset = load(folder.to_str().unwrap(), input).unwrap();
     assert_eq!(dataset.classes, ["zero", "one"]);
     assert_eq!(*dataset.train.pixels(), arrays()[0].bytes);

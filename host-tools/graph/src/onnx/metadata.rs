@@ -2,13 +2,18 @@
 
 use super::labels;
 use super::proto::StringStringEntryProto;
-use crate::graph::{Fit, Metadata, Preprocessing};
+use crate::graph::Metadata;
+use crate::{Fit, Preprocessing, Resize, Turn};
 use std::ops::RangeInclusive;
 
 /// JSON list of class names.
 const LABELS: &str = "thumbnet.labels";
-/// `stretch` or `crop`.
+/// The name of a [`Fit`]; without it, the model does not say how a picture becomes its input.
 const FIT: &str = "thumbnet.fit";
+/// The name of a [`Resize`]; absent for area.
+const RESIZE: &str = "thumbnet.resize";
+/// The name of a [`Turn`]; absent for 0.
+const TURN: &str = "thumbnet.turn";
 /// `true` or `false`.
 const INVERT: &str = "thumbnet.invert";
 /// A number.
@@ -27,12 +32,15 @@ pub(crate) fn properties(metadata: &Metadata) -> Vec<StringStringEntryProto> {
         add(LABELS, labels::to_json(&metadata.labels));
     }
     if let Some(preprocessing) = metadata.preprocessing {
-        let fit = match preprocessing.fit {
-            Fit::Stretch => "stretch",
-            Fit::Crop => "crop",
-        };
-        add(FIT, fit.to_owned());
-        add(INVERT, preprocessing.invert.to_string());
+        let Preprocessing { fit, resize, invert, turn } = preprocessing;
+        add(FIT, fit.name().to_owned());
+        add(INVERT, invert.to_string());
+        if resize != Resize::default() {
+            add(RESIZE, resize.name().to_owned());
+        }
+        if turn != Turn::default() {
+            add(TURN, turn.name().to_owned());
+        }
     }
     if let Some(temperature) = metadata.temperature {
         add(TEMPERATURE, temperature.to_string());
@@ -51,18 +59,25 @@ pub(crate) fn read(
     let value = |key: &str| {
         properties.iter().find(|property| property.key == key).map(|property| &*property.value)
     };
-    let fit = match value(FIT) {
-        Some("stretch") => Some(Fit::Stretch),
-        Some("crop") => Some(Fit::Crop),
-        _ => None,
-    };
     Metadata {
         name: name.to_owned(),
         labels: value(LABELS).and_then(labels::from_json).unwrap_or_default(),
-        preprocessing: fit.map(|fit| Preprocessing { fit, invert: value(INVERT) == Some("true") }),
+        preprocessing: read_preprocessing(value),
         producer: join_producer(producer_name, producer_version),
         temperature: value(TEMPERATURE).and_then(read_temperature),
     }
+}
+
+/// `None` also if any of it is none that this version knows: the picture would become something else.
+fn read_preprocessing<'a>(value: impl Fn(&str) -> Option<&'a str>) -> Option<Preprocessing> {
+    let named = |key: &str, usual: &'static str| value(key).unwrap_or(usual);
+    let (fit, resize, turn) = (value(FIT)?, named(RESIZE, "area"), named(TURN, "0"));
+    Some(Preprocessing {
+        fit: Fit::ALL.into_iter().find(|each| each.name() == fit)?,
+        resize: Resize::ALL.into_iter().find(|each| each.name() == resize)?,
+        invert: value(INVERT) == Some("true"),
+        turn: Turn::ALL.into_iter().find(|each| each.name() == turn)?,
+    })
 }
 
 fn read_temperature(text: &str) -> Option<f32> {

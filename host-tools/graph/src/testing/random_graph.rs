@@ -2,10 +2,9 @@
 
 use super::Random;
 use crate::codes_op::{CodesOp, Mean};
-use crate::graph::{
-    Fit, Graph, Int8Graph, Metadata, Node, Preprocessing, Quantization, Tensor, TensorId,
-};
+use crate::graph::{Graph, Int8Graph, Metadata, Node, Quantization, Tensor, TensorId};
 use crate::op::{Conv2d, Int8Weights, Op};
+use crate::{Fit, Preprocessing, Resize, Turn};
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
 
 /// A random graph: ordinary, strided, dilated, grouped and depthwise convolutions, max and average
@@ -54,8 +53,12 @@ impl GraphBuilder {
             Shape::new(random.within(3..=12), random.within(3..=12), random.pick(&[1, 2, 3, 4, 8]));
         let format = Quantization { scale: 1.0 / 255.0, zero_point: -128 };
         let labels = (0..random.within(0..=3)).map(|class| format!("class \"{class}\"")).collect();
-        let fit = random.pick(&[Fit::Stretch, Fit::Crop]);
-        let preprocessing = Some(Preprocessing { fit, invert: random.one_in(2) });
+        let preprocessing = Some(Preprocessing {
+            fit: random.pick(&Fit::ALL),
+            resize: random.pick(&Resize::ALL),
+            invert: random.one_in(2),
+            turn: random.pick(&Turn::ALL),
+        });
         let metadata = Metadata {
             name: format!("random {seed}"),
             labels,

@@ -2,7 +2,7 @@
 //! run in float and quantized. `make.py` made the files.
 
 use rayon::prelude::{ParallelIterator, ParallelSlice};
-use thumbnet_data::{Dataset, EMBEDDED, Fit, InputSpec, load};
+use thumbnet_data::{Dataset, EMBEDDED, Fit, InputSpec, Preprocessing, load};
 use thumbnet_graph::{FloatGraph, Op, Shape, onnx};
 use thumbnet_quantize::float::Executor;
 use thumbnet_quantize::{
@@ -27,7 +27,7 @@ fn graph(file: &[u8]) -> FloatGraph {
 
 fn pictures() -> Dataset {
     let shape = Shape::new(28, 28, 1);
-    load(EMBEDDED, InputSpec { shape, fit: Fit::Crop, invert: false }).unwrap()
+    load(EMBEDDED, InputSpec::new(shape, Preprocessing::new(Fit::Crop, false))).unwrap()
 }
 
 fn float_logits(prepared: &Prepared, pixels: &[u8]) -> Vec<Vec<f32>> {

@@ -5,7 +5,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use thumbnet_data::{EMBEDDED, Fit, InputSpec};
+use thumbnet_data::{EMBEDDED, InputSpec};
 use thumbnet_graph::{Preprocessing, Shape};
 use thumbnet_reference::{Comparison, Inputs, Model, ReferenceError, Side};
 use thumbnet_simulate::qemu;
@@ -112,8 +112,7 @@ impl Parity {
             let count = self.images.map_or(RANDOM_IMAGES, NonZeroUsize::get);
             return Ok(Inputs::Random { seed: self.seed, count, shape });
         };
-        let unsaid = Preprocessing { fit: Fit::Crop, invert: false };
-        let preprocessing = model.graph.metadata.preprocessing.unwrap_or(unsaid);
+        let preprocessing = model.graph.metadata.preprocessing.unwrap_or_default();
         let dataset = thumbnet_data::load(name, InputSpec::new(shape, preprocessing))?;
         Ok(Inputs::Pictures {
             name: format!("{}, test part", dataset.name),

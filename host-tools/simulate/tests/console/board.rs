@@ -9,7 +9,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use thumbnet_kernels::geometry::Shape;
-use thumbnet_kernels::model::{Arena, Info, Model, Observer, Preprocessing};
+use thumbnet_kernels::model::{Arena, Info, Model, Observer};
+use thumbnet_kernels::preprocessing::{Fit, Preprocessing};
 
 /// Largest picture in bytes.
 pub const PICTURE_BYTES: usize = 3000;
@@ -33,7 +34,7 @@ impl Model for Increment {
         layers: &["add one", "nothing"],
     };
 
-    const PREPROCESSING: Option<Preprocessing> = Some(Preprocessing { crop: false, invert: false });
+    const PREPROCESSING: Option<Preprocessing> = Some(Preprocessing::new(Fit::Stretch, false));
 
     const ARENA: Self::Arena = Arena::NEW;
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
 use thumbnet_compile::{Board, Memory, Options, Program, compile_file};
-use thumbnet_graph::{Int8Graph, onnx};
+use thumbnet_graph::{Fit, Int8Graph, Preprocessing, onnx};
 use thumbnet_simulate::qemu::{self, Emulator};
 use thumbnet_simulate::{SimulateError, boards, crc32_of_map, desktop, elf};
 use thumbnet_toolchain::{TARGETS, cargo_for_target};
@@ -147,8 +147,7 @@ fn pictures_are_preprocessed(board: &mut Emulator, program: &Program) {
     let classes = board.classify(&picture, [22, 15, 3]).expect("the board answers");
     let recipe = firmware::preprocess::Recipe {
         shape: program.input_shape,
-        fit: firmware::preprocess::Fit::Crop,
-        invert: true,
+        how: Preprocessing::new(Fit::Crop, true),
     };
     let shape = thumbnet_graph::Shape::new(22, 15, 3);
     let mut tensor = vec![0; program.input.bytes];

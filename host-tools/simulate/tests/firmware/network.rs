@@ -27,7 +27,7 @@ pub fn small() -> Int8Graph {
     let logits = grower.graph.output;
     grower.graph.tensors[logits.0].format.zero_point = 5;
     grower.graph.metadata.labels = (0..10).map(|class| format!("class {class}")).collect();
-    grower.graph.metadata.preprocessing = Some(Preprocessing { fit: Fit::Crop, invert: true });
+    grower.graph.metadata.preprocessing = Some(Preprocessing::new(Fit::Crop, true));
     grower.graph
 }
 

@@ -1,6 +1,7 @@
 //! The networks that come with the tool.
 
-use super::{Activation, Input, InputFit, Layer, Padding, Recipe, Training};
+use super::{Activation, Input, Layer, Padding, Recipe, Training};
+use thumbnet_data::{Fit, Resize, Turn};
 
 /// Names that [`Recipe::find`] knows; `mobilenet` may be followed by its width, `mobilenet-0.5`.
 pub const BUILT_IN: &[&str] = &["seed-cnn", "lenet5", "ds-cnn", "mobilenet", "resnet8"];
@@ -19,8 +20,8 @@ impl Recipe {
             "resnet8" => (resnet8(), [32, 32, 3]),
             _ => (mobilenet(width(name)?), [96, 96, 3]),
         };
-        let (fit, invert) = (InputFit::Stretch, false);
-        let input = Input { shape, fit, invert, mean: 0.0, std: 1.0 };
+        let (fit, resize, turn) = (Fit::Stretch, Resize::Area, Turn::Upright);
+        let input = Input { shape, fit, resize, turn, invert: false, mean: 0.0, std: 1.0 };
         Some(Self {
             name: name.to_owned(),
             producer: String::new(),

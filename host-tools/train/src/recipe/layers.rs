@@ -1,56 +1,6 @@
 //! The layers a recipe can list: those that the firmware can run.
 
-use super::normalization::{is_no_mean, is_no_std, no_mean, no_std, one_number};
 use serde::{Deserialize, Serialize};
-use thumbnet_graph::Fit;
-
-/// The tensor a network starts from, and how pictures become it.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Input {
-    /// `[h, w, c]`, `c` 1 (grey) or 3 (RGB).
-    pub shape: [usize; 3],
-    /// How a picture of another size meets the input.
-    #[serde(default)]
-    pub fit: InputFit,
-    /// Whether `byte` becomes `255 - byte` (dark strokes on light paper).
-    #[serde(default)]
-    pub invert: bool,
-    /// What is subtracted from `byte / 255`: from 0 to 1, one number for all channels, taken to the nearest 255th.
-    #[serde(
-        default = "no_mean",
-        skip_serializing_if = "is_no_mean",
-        deserialize_with = "one_number"
-    )]
-    pub mean: f64,
-    /// What that is divided by: from 0.01 to 1, one number for all channels.
-    #[serde(
-        default = "no_std",
-        skip_serializing_if = "is_no_std",
-        deserialize_with = "one_number"
-    )]
-    pub std: f64,
-}
-
-/// How a picture of another size meets the input's rectangle.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum InputFit {
-    /// Scale both sides independently.
-    #[default]
-    Stretch,
-    /// Cut the largest centred part of the input's aspect ratio, then scale.
-    Crop,
-}
-
-impl From<InputFit> for Fit {
-    fn from(fit: InputFit) -> Self {
-        match fit {
-            InputFit::Stretch => Self::Stretch,
-            InputFit::Crop => Self::Crop,
-        }
-    }
-}
 
 /// One layer of a network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 mod builtin;
 mod class_weights;
 mod file;
+mod input;
 mod layers;
 mod normalization;
 mod pseudo_labels;
@@ -11,15 +12,14 @@ mod training;
 
 pub use builtin::BUILT_IN;
 pub use class_weights::{ClassWeightRule, ClassWeights};
-pub use layers::{Activation, Input, InputFit, Layer, Padding};
+pub use input::Input;
+pub use layers::{Activation, Layer, Padding};
 pub(crate) use normalization::Levels;
 pub use pseudo_labels::PseudoLabels;
 pub use start::Start;
 pub use training::{Loss, Optimizer, Schedule, Training};
 
 use serde::{Deserialize, Serialize};
-use thumbnet_data::InputSpec;
-use thumbnet_graph::Shape;
 
 /// All that is needed to train a network again: `model.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,16 +58,4 @@ pub struct DataOrigin {
     pub digest: String,
     /// Class names in the order of the logits.
     pub classes: Vec<String>,
-}
-
-impl Recipe {
-    /// What pictures must be turned into for this network.
-    pub fn input_spec(&self) -> InputSpec {
-        let [h, w, c] = self.input.shape;
-        InputSpec {
-            shape: Shape::new(h, w, c),
-            fit: self.input.fit.into(),
-            invert: self.input.invert,
-        }
-    }
 }

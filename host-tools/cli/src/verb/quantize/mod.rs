@@ -9,6 +9,7 @@ use crate::inference::predict;
 use crate::input_shape::InputShapeOption;
 use crate::loading::Loading;
 use crate::outcome::Outcome;
+use crate::preprocessing::PreprocessingOptions;
 use crate::progress::bar;
 use crate::report::print_json;
 use anyhow::{Context, ensure};
@@ -18,7 +19,7 @@ use rayon::prelude::{IntoParallelIterator, ParallelIterator};
 use report::{Accuracy, Report};
 use std::path::{Path, PathBuf};
 use thumbnet_compile::{compile, digest};
-use thumbnet_data::{Fit, InputSpec, Pictures};
+use thumbnet_data::{InputSpec, Pictures};
 use thumbnet_graph::onnx::{self, Form};
 use thumbnet_quantize::float::Executor;
 use thumbnet_quantize::{
@@ -75,12 +76,8 @@ pub(crate) struct Quantize {
     /// The model takes bytes, 0 to 255, and scales them itself.
     #[arg(long, conflicts_with_all = ["mean", "std"])]
     bytes: bool,
-    /// Turn each byte into 255 - byte first: dark strokes on light paper for a model of light strokes.
-    #[arg(long)]
-    invert: bool,
-    /// How a picture meets the input's rectangle.
-    #[arg(long, value_enum, default_value_t = FitName::Crop)]
-    fit: FitName,
+    #[command(flatten)]
+    preprocessing: PreprocessingOptions,
     /// Names of the model's classes, one a line, in its order [default: the file's, else those of DIR].
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
@@ -113,14 +110,6 @@ enum EqualizeName {
     Never,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum FitName {
-    /// Cut the largest centred part of its aspect ratio, then scale.
-    Crop,
-    /// Scale both sides independently.
-    Stretch,
-}
-
 impl Quantize {
     pub(crate) fn run(self) -> anyhow::Result<Outcome> {
         let name = self.file.display().to_string();
@@ -134,7 +123,7 @@ impl Quantize {
         let classes = graph.tensor(graph.output).shape.len();
         let judged = Judged::load(&self, input, classes, &graph.metadata.labels)?;
         graph.metadata.labels = judged.labels.clone();
-        graph.metadata.preprocessing = Some(input.preprocessing());
+        graph.metadata.preprocessing = Some(input.how);
         // The file that is written is not the tool's that wrote this one.
         graph.metadata.producer = String::new();
         if graph.metadata.name.is_empty() {
@@ -193,11 +182,8 @@ impl Quantize {
     }
 
     fn input_spec(&self, graph: &thumbnet_graph::FloatGraph) -> InputSpec {
-        let fit = match self.fit {
-            FitName::Crop => Fit::Crop,
-            FitName::Stretch => Fit::Stretch,
-        };
-        InputSpec { shape: graph.tensor(graph.input).shape, fit, invert: self.invert }
+        let how = self.preprocessing.over(graph.metadata.preprocessing.unwrap_or_default());
+        InputSpec::new(graph.tensor(graph.input).shape, how)
     }
 
     fn options(&self, zero_byte: u8) -> Options {

@@ -13,6 +13,7 @@ use crate::evaluation;
 use crate::loading::Loading;
 use crate::outcome::Outcome;
 use crate::picture_shape::picture_shape;
+use crate::preprocessing::PreprocessingOptions;
 use crate::report::{print_json, thousands};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
@@ -69,6 +70,8 @@ pub(crate) struct Train {
     /// The shape of the pictures that the network takes: rows, columns, 1 (grey) or 3 (colour) [default: the recipe's].
     #[arg(long, value_name = "HxWxC", value_parser = picture_shape)]
     input: Option<[usize; 3]>,
+    #[command(flatten)]
+    preprocessing: PreprocessingOptions,
     /// The folder of a trained network to begin with: all its layers but the last dense one.
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
@@ -122,7 +125,7 @@ pub(crate) struct Train {
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// Go on with the unfinished training in the model's folder.
-    #[arg(long, conflicts_with_all = ["input", "from", "epochs", "batch", "optimizer", "learning_rate", "weight_decay", "hold_out", "patience", "seed", "augment", "overwrite"])]
+    #[arg(long, conflicts_with_all = ["input", "fit", "resize", "turn", "invert", "from", "epochs", "batch", "optimizer", "learning_rate", "weight_decay", "hold_out", "patience", "seed", "augment", "overwrite"])]
     resume: bool,
     /// Replace a finished network in the model's folder.
     #[arg(long)]
@@ -248,6 +251,7 @@ impl Train {
             (name, _) => Recipe::find(name.as_deref().unwrap_or(USUAL_MODEL))?,
         };
         recipe.input.shape = self.input.unwrap_or(recipe.input.shape);
+        recipe.input.set_preprocessing(self.preprocessing.over(recipe.input.preprocessing()));
         if let Some(folder) = self.from.clone() {
             recipe.start = Some(Start { folder, freeze: self.freeze, weights: None });
         }
