@@ -196,6 +196,10 @@ impl Backend for Armv7em {
     fn packed_dense<R: Requantize>(layer: &PackedDense<'_, R>, input: &Map, output: &Map) {
         armv7em::packed_dense(layer, input, output);
     }
+
+    fn add_float(layer: &AddFloat, lhs: &Map, rhs: &Map, output: &Map) {
+        armv7em::add_float(layer, lhs, rhs, output);
+    }
 }
 
 /// The fastest backend for the target of this build; build.rs says how to override the choice.

@@ -92,10 +92,12 @@ fn rate(call: &Call, instruction_set: InstructionSet) -> Rate {
         Call::Conv2d { .. } | Call::DepthwiseConv2d { .. } => [4.4, 86.0, 0.0],
         Call::Dense { .. } if fast => [3.2, 80.0, 0.0],
         Call::Dense { .. } => [5.7, 86.0, 0.0],
+        Call::MaxPool2d { window, .. } if fast => [0.0, taps(window, 1.3) + 4.0, 0.0],
         Call::MaxPool2d { window, .. } => [0.0, taps(window, 4.0) + 8.0, 0.0],
         Call::AveragePool2d { window, .. } => [0.0, taps(window, 4.0) + 20.0, 0.0],
         Call::AveragePoolFloat(pool) => [0.0, taps(&pool.window, 7.4) + 100.0, 0.0],
         Call::Add(_) => [0.0, 10.0, 0.0],
+        Call::AddFloat(_) if fast => [0.0, 15.0, 0.0],
         Call::AddFloat(_) | Call::Combine(_) => [0.0, 36.0, 0.0],
         Call::Lookup { .. } | Call::Concat { .. } | Call::Rearrange(_) | Call::Pad(_) => {
             [0.0, 5.0, 0.0]

@@ -8,7 +8,7 @@ use cortex_m_semihosting::hprintln;
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
 use thumbnet_kernels::map::map;
 use thumbnet_kernels::packed::{PackedDense, pack_dense};
-use thumbnet_kernels::portable::{AveragePool2d, MaxPool2d};
+use thumbnet_kernels::portable::{Add, AddFloat, AveragePool2d, MaxPool2d};
 use thumbnet_kernels::requantize::FixedPoint;
 use thumbnet_kernels::{Backend, Native};
 
@@ -66,6 +66,7 @@ pub fn of_the_seed_cnn() {
     depthwise(&mut timer, "depthwise 3x3 6x6x128", Shape::new(6, 6, 128), same);
     depthwise(&mut timer, "depthwise 3x3 25x5x64", Shape::new(25, 5, 64), same);
     pools(&mut timer);
+    sums(&mut timer);
 
     assert!(conv1 <= 370_000, "conv1 costs {conv1}");
     assert!(conv2 <= 1_680_000, "conv2 costs {conv2}");
@@ -144,6 +145,7 @@ fn pools(timer: &mut Timer) {
     let pooled = map(&mut pooled);
     let cost = timer.measure(|| Native::max_pool2d(black_box(&layer), black_box(&codes), pooled));
     hprintln!("max pool 2x2 26x26x32: {} instructions", cost);
+    assert!(cost <= 55_000, "a max pool costs {cost}");
     let input = Shape::new(25, 5, 64);
     let output = Shape::new(1, 1, 64);
     let window = Window { kernel: [25, 5], ..Window::square(1, 1) };
@@ -154,4 +156,19 @@ fn pools(timer: &mut Timer) {
     let average = map(&mut average);
     let cost = timer.measure(|| Native::average_pool2d(black_box(&layer), &codes, average));
     hprintln!("average pool 25x5x64: {} instructions", cost);
+}
+
+fn sums(timer: &mut Timer) {
+    let layer =
+        AddFloat { zero_points: [-128, 3, -128], scales: [0.02, 0.1, 0.11], min: -128, max: 127 };
+    let shifts =
+        Add { zero_points: [-128, 3, -128], shifts: [1, 0], output_shift: 2, min: -128, max: 127 };
+    let [lhs, rhs] = [0, 1].map(|code| cells(&vec![code; 16 * 1024]));
+    let mut sums = vec![0; lhs.len()];
+    let sums = map(&mut sums);
+    let cost = timer.measure(|| Native::add_float(black_box(&layer), &lhs, &rhs, sums));
+    hprintln!("add of 16,384 codes in f32: {} instructions", cost);
+    assert!(cost <= 16 * 16 * 1024, "a sum in f32 costs {cost}");
+    let cost = timer.measure(|| Native::add(black_box(&shifts), &lhs, &rhs, sums));
+    hprintln!("add of 16,384 codes by shifts: {} instructions", cost);
 }

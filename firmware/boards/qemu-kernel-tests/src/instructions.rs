@@ -2,7 +2,7 @@
 
 use crate::cases::Random;
 use thumbnet_kernels::intrin::{
-    fma, max8, model, smlad, smmlar, ssat8, sxtab16, sxtab16_ror8, sxtb16, sxtb16_ror8,
+    fma, model, smlad, smmlar, ssat8, sxtab16, sxtab16_ror8, sxtb16, sxtb16_ror8,
 };
 use thumbnet_kernels::map::map;
 use thumbnet_kernels::requantize::{Float, Requantize, float};
@@ -39,7 +39,6 @@ fn check(a: u32, b: u32, c: u32) {
     assert_eq!(smlad(a, b, c as i32), model::smlad(a, b, c as i32));
     assert_eq!(sxtb16(a), model::sxtb16(a));
     assert_eq!(sxtb16_ror8(a), model::sxtb16_ror8(a));
-    assert_eq!(max8(a, b), model::max8(a, b));
     assert_eq!(sxtab16(a, b), model::sadd16(a, model::sxtb16(b)));
     assert_eq!(sxtab16_ror8(a, b), model::sadd16(a, model::sxtb16_ror8(b)));
     let [a, b, c] = [a as i32, b as i32, c as i32];

@@ -23,11 +23,11 @@ mod timer;
 use core::mem::MaybeUninit;
 use core::panic::PanicInfo;
 
+use alloc::vec::Vec;
 use cases::{Convolution, Depthwise, FullyConnected, Kind};
 use cortex_m_semihosting::debug::{self, EXIT_FAILURE, EXIT_SUCCESS};
 use cortex_m_semihosting::hprintln;
 use embedded_alloc::LlffHeap;
-use thumbnet_kernels::geometry::{Shape, Window};
 use thumbnet_kernels::{Native, Portable};
 
 #[global_allocator]
@@ -98,14 +98,21 @@ fn main() -> ! {
         }
     }
     hprintln!("depthwise convolutions match");
-    for seed in 0..40 {
-        let mut random = cases::Random::new(seed);
-        let window = Window::square(1 + random.below(4), 1 + random.below(3));
-        let input = Shape::new(4 + random.below(5), 4 + random.below(5), 1 + random.below(20));
+    for seed in 0..150 {
+        let (input, window) = cases::random_pool(seed);
         let portable = cases::pools::<Portable>(seed, input, window);
         assert!(cases::pools::<Native>(seed, input, window) == portable, "pools {seed}");
     }
     hprintln!("pools match");
+    // Every pair of codes, and a tail.
+    let lhs: Vec<i8> = (i8::MIN..=i8::MAX).flat_map(|code| [code; 257]).collect();
+    let rhs: Vec<i8> = (i8::MIN..=i8::MAX).cycle().take(lhs.len()).collect();
+    for seed in 0..20 {
+        let layer = cases::random_sum(seed);
+        let portable = cases::sum::<Portable>(&layer, &lhs, &rhs);
+        assert!(cases::sum::<Native>(&layer, &lhs, &rhs) == portable, "sums: {layer:?}");
+    }
+    hprintln!("sums match");
     costs::of_the_seed_cnn();
 
     exit(EXIT_SUCCESS)

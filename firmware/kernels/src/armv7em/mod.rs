@@ -1,5 +1,6 @@
 //! The packed kernels on ARMv7E-M: safe slice code around the loops of [`crate::intrin`].
 
+mod add_float;
 mod by_pixels;
 mod compact_winograd4_conv2d;
 mod deep_conv2d;
@@ -11,6 +12,7 @@ mod shallow_conv2d;
 mod winograd4_conv2d;
 mod winograd_conv2d;
 
+pub use add_float::add_float;
 pub use compact_winograd4_conv2d::{compact_winograd4_conv2d, compact_winograd4_conv2d_order};
 pub use deep_conv2d::{deep_conv2d, deep_conv2d_order};
 pub use dense::dense as packed_dense;

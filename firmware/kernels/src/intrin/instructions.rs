@@ -92,24 +92,6 @@ pub fn ssat8(value: i32) -> i8 {
     }
 }
 
-/// The larger of each two signed bytes (Arm ARM, SSUB8 and SEL).
-#[inline(always)]
-pub fn max8(a: u32, b: u32) -> u32 {
-    #[cfg(not(native_dsp))]
-    return model::max8(a, b);
-    #[cfg(native_dsp)]
-    {
-        let larger;
-        // SAFETY: registers only; `native_dsp` as above.
-        // `preserves_flags` is left out on purpose: SSUB8 sets APSR.GE, which SEL reads.
-        unsafe {
-            asm!("ssub8 {out}, {a}, {b}", "sel {out}, {a}, {b}", out = out(reg) larger,
-                a = in(reg) a, b = in(reg) b, options(pure, nomem, nostack));
-        }
-        larger
-    }
-}
-
 /// `acc` plus bytes 0 and 2, sign-extended to halfwords, each wrapping (Arm ARM, SXTAB16).
 #[inline(always)]
 pub fn sxtab16(acc: u32, word: u32) -> u32 {

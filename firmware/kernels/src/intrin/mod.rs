@@ -5,6 +5,7 @@
 
 #![allow(unsafe_code)]
 
+mod add_codes;
 mod chunk_rows;
 mod deep_tile;
 mod dense_tile;
@@ -13,6 +14,7 @@ mod float_codes;
 mod gather;
 mod instructions;
 mod interleave;
+mod max_codes;
 pub mod model;
 mod planes;
 mod pointwise_tile;
@@ -25,16 +27,16 @@ mod winograd_outputs;
 mod winograd_tile;
 mod words;
 
+pub(crate) use add_codes::add_codes;
 pub(crate) use chunk_rows::{Rectangle, chunk_rows};
 pub(crate) use deep_tile::{BLOCKS, Chunk, DeepTile, Sums as DeepSums, deep_tile};
 pub(crate) use dense_tile::{Inputs as DenseInputs, dense_tile};
 pub(crate) use depthwise_rows::{Filter as DepthwiseFilter, Rows as DepthwiseRows, depthwise_rows};
 pub(crate) use float_codes::{float_codes, mixed_codes};
 pub(crate) use gather::gather;
-pub use instructions::{
-    fma, max8, smlad, smmlar, ssat8, sxtab16, sxtab16_ror8, sxtb16, sxtb16_ror8,
-};
+pub use instructions::{fma, smlad, smmlar, ssat8, sxtab16, sxtab16_ror8, sxtb16, sxtb16_ror8};
 pub(crate) use interleave::interleave;
+pub(crate) use max_codes::{Taps, max_codes};
 pub(crate) use planes::{CHANNELS as PLANES, Rows as PlaneRows, planes, set_halfword};
 pub(crate) use pointwise_tile::{
     Channels as PointwiseChannels, PointwiseTile, patch_tile, pixels_at_once, pointwise_tile,

@@ -76,21 +76,6 @@ pub const fn sadd16(a: u32, b: u32) -> u32 {
     (high as u32) << 16 | low as u32
 }
 
-/// Model of [`max8`](super::max8).
-#[inline(always)]
-pub const fn max8(a: u32, b: u32) -> u32 {
-    let [a, b] = [a.to_le_bytes(), b.to_le_bytes()];
-    let mut larger = a;
-    let mut index = 0;
-    while index < 4 {
-        if (b[index] as i8) > a[index] as i8 {
-            larger[index] = b[index];
-        }
-        index += 1;
-    }
-    u32::from_le_bytes(larger)
-}
-
 /// Differences of the halfwords, wrapping (Arm ARM, SSUB16).
 #[inline(always)]
 pub const fn ssub16(a: u32, b: u32) -> u32 {

@@ -25,6 +25,18 @@ impl AddFloat {
     pub fn describes(&self, lhs: &Map, rhs: &Map, output: &Map) -> bool {
         lhs.len() == output.len() && rhs.len() == output.len()
     }
+
+    /// The code of one sum, every operation rounded to f32 in the order of the formula.
+    #[inline(always)]
+    pub(crate) fn code(&self, lhs: i8, rhs: i8) -> i8 {
+        let [lhs_zero, rhs_zero, output_zero] = self.zero_points.map(i32::from);
+        let [lhs_scale, rhs_scale, output_scale] = self.scales;
+        // Rust never contracts a product and a sum into one rounding.
+        let lhs = (i32::from(lhs) - lhs_zero) as f32 * lhs_scale;
+        let rhs = (i32::from(rhs) - rhs_zero) as f32 * rhs_scale;
+        let rounded = round_half_even((lhs + rhs) / output_scale) + output_zero;
+        rounded.min(i32::from(self.max)).max(i32::from(self.min)) as i8
+    }
 }
 
 /// Element-wise sum of real numbers, every operation rounded to f32 in the order of the formula.
@@ -37,14 +49,7 @@ pub fn add_float(layer: &AddFloat, lhs: &Map, rhs: &Map, output: &Map) {
     if !layer.describes(lhs, rhs, output) {
         return;
     }
-    let [lhs_zero, rhs_zero, output_zero] = layer.zero_points.map(i32::from);
-    let [lhs_scale, rhs_scale, output_scale] = layer.scales;
-    let [min, max] = [i32::from(layer.min), i32::from(layer.max)];
     for ((code, lhs), rhs) in output.iter().zip(lhs).zip(rhs) {
-        // Rust never contracts a product and a sum into one rounding.
-        let lhs = (i32::from(lhs.get()) - lhs_zero) as f32 * lhs_scale;
-        let rhs = (i32::from(rhs.get()) - rhs_zero) as f32 * rhs_scale;
-        let rounded = round_half_even((lhs + rhs) / output_scale) + output_zero;
-        code.set(rounded.min(max).max(min) as i8);
+        code.set(layer.code(lhs.get(), rhs.get()));
     }
 }

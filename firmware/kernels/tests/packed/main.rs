@@ -303,6 +303,26 @@ fn pools_of_large_and_dilated_windows_match() {
 }
 
 #[test]
+fn random_pools_match() {
+    for seed in 0..400 {
+        let (input, window) = cases::random_pool(seed);
+        let portable = cases::pools::<Portable>(seed, input, window);
+        assert_eq!(cases::pools::<Armv7em>(seed, input, window), portable, "{input:?} {window:?}");
+    }
+}
+
+#[test]
+fn random_sums_match() {
+    for seed in 0..400 {
+        let (layer, mut random) = (cases::random_sum(seed), cases::Random::new(seed));
+        let len = random.below(40);
+        let [lhs, rhs] = [0; 2].map(|_| (0..len).map(|_| random.code()).collect::<Vec<i8>>());
+        let portable = cases::sum::<Portable>(&layer, &lhs, &rhs);
+        assert_eq!(cases::sum::<Armv7em>(&layer, &lhs, &rhs), portable, "{layer:?}");
+    }
+}
+
+#[test]
 fn weights_that_are_not_exact_are_not_packed() {
     assert!(pack_dense(&[-1, -128], 1).is_none(), "a lane of -1 - 256 * 128 has no 16 bits");
     assert!(pack_dense(&[1, -128], 1).is_some());

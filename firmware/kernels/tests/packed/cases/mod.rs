@@ -13,7 +13,7 @@ use core::cell::Cell;
 pub use convolution::{Convolution, Kind};
 pub use dense::FullyConnected;
 pub use depthwise::Depthwise;
-pub use pools::pools;
+pub use pools::{pools, random_pool, random_sum, sum};
 pub use random::Random;
 
 /// A map that holds `codes`.
