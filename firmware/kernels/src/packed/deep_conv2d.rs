@@ -50,7 +50,8 @@ pub const fn deep_kernel_exists(window: &Window, pool: &Window) -> bool {
     matches!(window.dilation, [1, 1])
         && matches!(window.kernel[1], 1 | 2 | 3 | 5)
         && matches!(window.stride[1], 1 | 2)
-        && (pool.kernel[1] == 2 && pool.stride[1] >= 1 || matches!(pool.kernel, [1, 1]))
+        && (pool.kernel[1] == 2 && pool.stride[1] >= 1
+            || matches!((pool.kernel, pool.stride), ([1, 1], [1, 1])))
 }
 
 /// Scratch that the kernel needs: the input under one position of the pool, or under two positions of the

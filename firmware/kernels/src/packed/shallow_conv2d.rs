@@ -40,7 +40,7 @@ pub fn shallow_conv2d<R: Requantize>(
 pub const fn shallow_kernel_exists(window: &Window, pool: &Window, ic: usize) -> bool {
     let taps = window.kernel[0].saturating_mul(window.kernel[1]).saturating_mul(ic);
     matches!(taps.div_ceil(2), 2 | 5 | 9 | 13 | 14 | 18 | 20 | 25 | 38)
-        && matches!(pool.kernel, [2, 2] | [1, 1])
+        && (matches!(pool.kernel, [2, 2]) || matches!((pool.kernel, pool.stride), ([1, 1], [1, 1])))
 }
 
 /// Scratch that the kernel needs: the taps of four positions as 16-bit values, and before they are that, where some of
