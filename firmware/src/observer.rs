@@ -17,7 +17,13 @@ pub fn crc32(bytes: &[u8]) -> u32 {
 /// CRC-32 (ISO-HDLC) of an int8 map, each value as one byte in two's complement: what the host
 /// compares layers by.
 pub fn crc32_of_map(map: &[i8]) -> u32 {
-    let mut digest = CRC32.digest();
+    crc32_of_more(0, map)
+}
+
+/// CRC-32 of what has the CRC-32 `before`, 0 if it is nothing, and of `map` after it.
+fn crc32_of_more(before: u32, map: &[i8]) -> u32 {
+    // What a digest has computed so far, it gives inverted and takes reversed.
+    let mut digest = CRC32.digest_with_initial((!before).reverse_bits());
     let mut bytes = [0; 32];
     for chunk in map.chunks(bytes.len()) {
         for (byte, &value) in bytes.iter_mut().zip(chunk) {
@@ -59,12 +65,20 @@ impl<'a, C: Clock, const LAYERS: usize> Trace<'a, C, LAYERS> {
 
 impl<C: Clock, const LAYERS: usize> Observer for Trace<'_, C, LAYERS> {
     #[inline(never)] // one copy; it is called once a layer
-    fn layer(&mut self, _index: usize, output: &[i8]) {
+    fn layer(&mut self, index: usize, output: &[i8]) {
         let ticks = self.clock.ticks().saturating_sub(self.resumed_at);
         self.ticks += ticks;
-        let crc32 = if self.checksums { crc32_of_map(output) } else { 0 };
-        // Layers beyond the capacity are counted but not recorded; boards size it by their model.
-        let _ = self.records.push(LayerRecord { crc32, ticks });
+        if index == self.records.len() {
+            // Layers beyond the capacity are counted but not recorded; boards size it by their model.
+            let _ = self.records.push(LayerRecord { crc32: 0, ticks: 0 });
+        }
+        // Of a layer by stripes, these are more rows.
+        if let Some(record) = self.records.get_mut(index) {
+            record.ticks += ticks;
+            if self.checksums {
+                record.crc32 = crc32_of_more(record.crc32, output);
+            }
+        }
         self.resumed_at = self.clock.ticks();
     }
 }
@@ -98,6 +112,21 @@ mod tests {
         assert_eq!(records.len(), 2);
         assert_eq!(records[0].crc32, crc32(&[1, 2, 3]));
         assert_eq!((records[0].ticks, records[1].ticks), (100, 100));
+    }
+
+    #[test]
+    fn stripes_of_a_layer_add_up() {
+        let mut clock = Stepping::default();
+        let mut records: Vec<_, 2> = Vec::new();
+        let mut trace = Trace::start(&mut clock, &mut records, true);
+        for (index, rows) in [(0, &[1, 2][..]), (1, &[-7]), (0, &[3]), (1, &[]), (1, &[9, 8])] {
+            trace.layer(index, rows);
+        }
+        assert_eq!(trace.ticks(), 500);
+        let expected = [(200, crc32_of_map(&[1, 2, 3])), (300, crc32_of_map(&[-7, 9, 8]))];
+        let recorded: std::vec::Vec<_> =
+            records.iter().map(|record| (record.ticks, record.crc32)).collect();
+        assert_eq!(recorded, expected);
     }
 
     #[test]

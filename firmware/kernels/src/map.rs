@@ -1,5 +1,6 @@
 //! Activation maps as kernels see them: codes that input and output may share.
 
+use crate::intrin::words_mut;
 use core::cell::Cell;
 use core::ops::Range;
 
@@ -74,9 +75,38 @@ impl<'a> Maps<'a> {
     }
 }
 
+/// Moves the bytes `rows` of the arena down to byte `to`: rows of a map that the next stripe needs again, to the front of
+/// their buffer. Does nothing where they are not in the arena, or would move up.
+#[inline(never)] // one for all moves
+pub fn move_rows(arena: &mut [i8], rows: Range<usize>, to: usize) {
+    let Some(area) = arena.get_mut(to..rows.end) else { return };
+    // Below the end, or the range above were none.
+    let start = rows.start.wrapping_sub(to);
+    if start > area.len() {
+        return;
+    }
+    let bytes = area.len();
+    let words = words_mut(area);
+    if !start.is_multiple_of(4) || 4 * words.len() != bytes {
+        area.copy_within(start.., 0);
+        return;
+    }
+    let words = Cell::from_mut(words).as_slice_of_cells();
+    let from = words.get(start / 4..).unwrap_or_default();
+    let (from_eights, from_rest) = from.as_chunks::<8>();
+    let (to_eights, _) = words.as_chunks::<8>();
+    // Eight words at a time are few instructions: with several registers each.
+    for (to, from) in to_eights.iter().zip(from_eights) {
+        let eight = from.each_ref().map(Cell::get);
+        to.iter().zip(eight).for_each(|(to, word)| to.set(word));
+    }
+    let to_rest = words.get(8 * from_eights.len()..).unwrap_or_default();
+    to_rest.iter().zip(from_rest).for_each(|(to, from)| to.set(from.get()));
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Maps;
+    use super::{Maps, move_rows};
     use std::vec::Vec;
 
     #[test]
@@ -98,5 +128,33 @@ mod tests {
         let (maps, scratch) = Maps::beside(&mut arena, 3..5);
         assert!(scratch.is_empty() && maps.at(0..1).is_empty());
         assert_eq!(Maps::of(&mut arena).at(0..4).len(), 4);
+    }
+
+    #[test]
+    fn many_rows_move_as_one_by_one() {
+        #[repr(align(4))]
+        struct Aligned([i8; 120]);
+        for [start, end, to] in [[40, 116, 4], [12, 120, 0], [8, 72, 4], [9, 72, 4], [64, 101, 0]] {
+            let mut arena = Aligned(core::array::from_fn(|index| index as i8));
+            let mut expected = arena.0;
+            expected.copy_within(start..end, to);
+            move_rows(&mut arena.0, start..end, to);
+            assert_eq!(arena.0, expected, "{start}..{end} to {to}");
+        }
+    }
+
+    #[test]
+    fn rows_move_down_and_nowhere_else() {
+        let moved = |rows, to| {
+            let mut arena = [0, 1, 2, 3, 4, 5, 6, 7];
+            move_rows(&mut arena, rows, to);
+            arena
+        };
+        assert_eq!(moved(3..6, 1), [0, 3, 4, 5, 4, 5, 6, 7]);
+        assert_eq!(moved(2..8, 0), [2, 3, 4, 5, 6, 7, 6, 7]);
+        for [start, end, to] in [[3, 6, 3], [3, 3, 1], [1, 3, 2], [3, 9, 0], [9, 12, 0], [2, 4, 6]]
+        {
+            assert_eq!(moved(start..end, to), [0, 1, 2, 3, 4, 5, 6, 7], "{start}..{end} to {to}");
+        }
     }
 }

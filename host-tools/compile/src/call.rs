@@ -186,6 +186,19 @@ impl Call {
         }
     }
 
+    /// Its window over the input, for the kernels that have one.
+    pub fn window(&self) -> Option<&Window> {
+        match self {
+            Self::Conv2d { window, .. }
+            | Self::PackedConv2d { window, .. }
+            | Self::DepthwiseConv2d { window, .. }
+            | Self::MaxPool2d { window, .. }
+            | Self::AveragePool2d { window, .. } => Some(window),
+            Self::AveragePoolFloat(pool) => Some(&pool.window),
+            _ => None,
+        }
+    }
+
     /// Bytes of weights, biases and factors in flash.
     pub fn constant_bytes(&self) -> usize {
         let factors = self.requantize().map_or(0, |requantize| requantize.factors.len());

@@ -9,7 +9,8 @@ use crate::call::{Call, PackedLayout};
 use crate::cost;
 use crate::options::InstructionSet;
 use crate::program::{Program, Step};
-use thumbnet_graph::{Shape, Window};
+use crate::run::Run;
+use thumbnet_graph::{Padding, Shape, Window};
 
 /// Instructions for a multiplication-accumulation, for an output with its share of the loops around it, and for all that is
 /// done once for a channel.
@@ -19,26 +20,64 @@ struct Rate {
     channel: f64,
 }
 
+/// What one call of a kernel has to do.
+pub(crate) struct Work {
+    /// What it reads of its first input.
+    pub input: Shape,
+    /// What it makes.
+    pub output: Shape,
+    /// Padding around what it reads.
+    pub padding: Padding,
+    /// Multiply-accumulates.
+    pub macs: u64,
+}
+
 impl Program {
     /// Instructions of one inference, estimated. The program is one for this instruction set, on a core that has it;
     /// the plain kernels' figures are those of a Cortex-M0.
     pub fn estimated_instructions(&self, instruction_set: InstructionSet) -> u64 {
-        let step = |step| estimate(step, instruction_set);
-        self.steps.iter().map(step).fold(0, u64::saturating_add)
+        let step = |(index, step): (usize, &Step)| {
+            let runs = self.runs(index);
+            let work = |run: &Run| Work::of(step.macs, step.output_shape, run);
+            runs.iter()
+                .map(|run| instructions(&step.call, &work(run), instruction_set))
+                .fold(0, u64::saturating_add)
+        };
+        self.steps.iter().enumerate().map(step).fold(0, u64::saturating_add)
     }
 }
 
-fn estimate(step: &Step, instruction_set: InstructionSet) -> u64 {
-    let modelled = match &step.call {
-        Call::PackedConv2d { layout, input, window, pool, bias, .. } => {
-            modelled(*layout, *input, window, pool, bias.len())
+impl Work {
+    /// Of a run of a step that needs `macs` for its whole `output`.
+    fn of(macs: u64, output: Shape, run: &Run) -> Self {
+        Self {
+            input: run.input_shape,
+            output: run.output_shape,
+            padding: run.padding,
+            macs: share(macs, run.output_shape.h, output.h),
+        }
+    }
+}
+
+/// `all * part / whole`.
+pub(crate) fn share(all: u64, part: usize, whole: usize) -> u64 {
+    (u128::from(all) * part as u128 / whole.max(1) as u128) as u64
+}
+
+/// Instructions of one call of a kernel, estimated.
+pub(crate) fn instructions(call: &Call, work: &Work, instruction_set: InstructionSet) -> u64 {
+    let modelled = match call {
+        Call::PackedConv2d { layout, window, pool, bias, .. } => {
+            let window = Window { padding: work.padding, ..*window };
+            modelled(*layout, work.input, &window, pool, bias.len())
         }
         _ => None,
     };
     modelled.unwrap_or_else(|| {
-        let Rate { mac, output, channel } = rate(&step.call, instruction_set);
-        let channels = step.output_shape.c as f64;
-        (step.macs as f64 * mac + outputs(step) as f64 * output + channels * channel) as u64
+        let Rate { mac, output, channel } = rate(call, instruction_set);
+        let channels = work.output.c as f64;
+        let outputs = outputs(call, work.output) as f64;
+        (work.macs as f64 * mac + outputs * output + channels * channel) as u64
     })
 }
 
@@ -70,12 +109,12 @@ fn shallow(input: Shape, window: &Window, pool: &Window, channels: usize) -> Opt
 }
 
 /// Values that the kernel makes; those that a fused pool then takes the largest of count one by one.
-fn outputs(step: &Step) -> u64 {
-    let pooled = match &step.call {
+fn outputs(call: &Call, output: Shape) -> u64 {
+    let pooled = match call {
         Call::Conv2d { pool, .. } | Call::PackedConv2d { pool, .. } => pool.taps() as u64,
         _ => 1,
     };
-    (step.output_shape.len() as u64).saturating_mul(pooled)
+    (output.len() as u64).saturating_mul(pooled)
 }
 
 /// Fitted to the emulator's counts of the shipped models and of MLPerf Tiny's.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Int8Graph -validate-> -fuse-> groups of nodes -lower (fold), pack_weights, kernel_choice, winograd-> kernel calls
-//! kernel calls -plan (pack)-> Program
+//! kernel calls -stream, plan (lifetimes, pack)-> Program
 //! Program -emit-> Rust + weights        Program -fit-> does it fit this board?
 //! ```
 //!
@@ -21,6 +21,7 @@ mod fold;
 mod fuse;
 mod kernel_choice;
 mod layout;
+mod lifetimes;
 mod lower;
 mod memory_map;
 mod model_file;
@@ -32,6 +33,8 @@ mod pack_weights;
 mod plan;
 mod program;
 mod report;
+mod run;
+mod stream;
 mod tuning;
 mod validate;
 mod winograd;
@@ -46,6 +49,7 @@ pub use model_file::{compile_file, digest};
 pub use options::{InstructionSet, Optimize, Options};
 pub use program::{Choice, Program, Region, Step};
 pub use report::{LayerRow, Summary};
+pub use run::{Move, Round, Run, Stage, Stream};
 pub use tuning::{KernelChoice, Tuning};
 
 use thumbnet_graph::Int8Graph;
@@ -67,6 +71,6 @@ pub fn compile(
     let pack = |lowered: &lower::Lowered| pack_weights::pack_weights(lowered.clone(), options);
     let mut packed: Vec<_> = plain.iter().map(pack).collect();
     kernel_choice::apply(graph, &groups, &plain, &mut packed, options)?;
-    let plan = |lowered| plan::plan(graph, lowered, digest);
+    let plan = |lowered: &[lower::Lowered]| stream::plan(graph, lowered, options, digest);
     Ok(winograd::with_winograd(&plain, packed, options, plan))
 }

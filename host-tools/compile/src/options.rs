@@ -10,6 +10,9 @@ pub struct Options {
     /// Whether ReLU and max pool join the convolution before them. `false` makes one step of every node,
     /// so that every map of the ONNX file can be observed.
     pub fuse: bool,
+    /// Whether consecutive steps may run by stripes, some rows of each at a time, where that takes less RAM. Not
+    /// without `fuse`.
+    pub stream: bool,
     /// Whose kernels weights are packed for.
     pub instruction_set: InstructionSet,
     /// What to spend where a faster kernel costs memory.
@@ -24,10 +27,11 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// Fused, for any core, balanced, without limits.
+    /// Fused, by stripes where that helps, for any core, balanced, without limits.
     fn default() -> Self {
         Self {
             fuse: true,
+            stream: true,
             instruction_set: InstructionSet::default(),
             optimize: Optimize::default(),
             kernels: Vec::new(),

@@ -1,20 +1,27 @@
-//! The memory plan: when each buffer is alive, which may overlap, and where it lies in the arena.
+//! The memory plan: where each buffer lies in the arena.
 
+use crate::lifetimes::Lifetimes;
 use crate::lower::Lowered;
-use crate::pack::{Buffer, Pair, pack};
+use crate::pack::pack;
 use crate::program::{Program, Region, Step};
-use thumbnet_graph::{Int8Graph, TensorId};
-use thumbnet_kernels::order::Overlap;
+use crate::run::{Move, Round, Run, Stream};
+use crate::stream::{Band, Schedule, Stripe, row_bytes};
+use std::ops::Range;
+use thumbnet_graph::{Int8Graph, Shape, TensorId};
 
 /// Activations start at multiples of this, so that kernels may read them by words.
-const MAP_ALIGNMENT: usize = 4;
-/// Scratch holds wider values, up to 64 bits.
-const SCRATCH_ALIGNMENT: usize = 8;
+pub(crate) const MAP_ALIGNMENT: usize = 4;
 
-/// Places every map and every scratch area, and turns the lowered nodes into a program.
-pub(crate) fn plan(graph: &Int8Graph, lowered: Vec<Lowered>, digest: [u8; 8]) -> Program {
-    let lifetimes = Lifetimes::of(graph, &lowered);
-    let packing = pack(&lifetimes.buffers, &lifetimes.pairs(graph, &lowered));
+/// Places every map and every scratch area, and turns the lowered nodes into a program in which `streams` run by
+/// stripes.
+pub(crate) fn plan(
+    graph: &Int8Graph,
+    lowered: &[Lowered],
+    streams: &[Schedule],
+    digest: [u8; 8],
+) -> Program {
+    let lifetimes = Lifetimes::of(graph, lowered, streams);
+    let packing = pack(&lifetimes.buffers, &lifetimes.pairs);
     let region = |buffer: usize| Region {
         offset: packing.offsets[buffer],
         bytes: lifetimes.buffers[buffer].bytes,
@@ -22,21 +29,31 @@ pub(crate) fn plan(graph: &Int8Graph, lowered: Vec<Lowered>, digest: [u8; 8]) ->
     let map =
         |id: TensorId| region(lifetimes.map[id.0].expect("every tensor of a step has a buffer"));
     let (input, output) = (map(graph.input), map(graph.output));
-    let step = |(lowered, scratch): (Lowered, &Option<usize>)| Step {
+    let programmed = |stream: &Schedule| Placed { graph, lowered, stream, map: &map }.stream();
+    let programmed_streams = streams.iter().map(programmed).collect();
+    let scratch = |step: usize, own_bytes: usize| {
+        let area = lifetimes.scratch[step].map(region);
+        let stream = streams.iter().find(|stream| stream.steps.contains(&step));
+        let bytes =
+            stream.map_or(own_bytes, |stream| stream.scratch_bytes[step - stream.steps.start]);
+        area.map(|area| Region { bytes, ..area })
+    };
+    let step = |(index, lowered): (usize, &Lowered)| Step {
         tensor: graph.tensor(lowered.output).name.clone(),
         inputs: lowered.inputs.iter().map(|id| map(*id)).collect(),
         input_shape: graph.tensor(lowered.inputs[0]).shape,
-        scratch: scratch.map(region),
+        scratch: scratch(index, lowered.scratch_bytes),
         output: map(lowered.output),
         output_shape: graph.tensor(lowered.output).shape,
         output_quantization: graph.tensor(lowered.output).format,
-        name: lowered.name,
-        call: lowered.call,
-        choice: lowered.choice,
+        name: lowered.name.clone(),
+        call: lowered.call.clone(),
+        choice: lowered.choice.clone(),
         macs: lowered.macs,
     };
     Program {
-        steps: lowered.into_iter().zip(&lifetimes.scratch).map(step).collect(),
+        steps: lowered.iter().enumerate().map(step).collect(),
+        streams: programmed_streams,
         input,
         output,
         input_shape: graph.tensor(graph.input).shape,
@@ -49,73 +66,56 @@ pub(crate) fn plan(graph: &Int8Graph, lowered: Vec<Lowered>, digest: [u8; 8]) ->
     }
 }
 
-/// All buffers, and which of them belongs to which tensor and step.
-struct Lifetimes {
-    buffers: Vec<Buffer>,
-    /// By tensor; `None` for a tensor that fusion has removed.
-    map: Vec<Option<usize>>,
-    /// By step.
-    scratch: Vec<Option<usize>>,
+/// A schedule whose buffers have their places.
+struct Placed<'a, M> {
+    graph: &'a Int8Graph,
+    lowered: &'a [Lowered],
+    stream: &'a Schedule,
+    map: &'a M,
 }
 
-impl Lifetimes {
-    /// A map is alive from the step that makes it to the last that reads it: the input from the start, the
-    /// logits to the end. Scratch is alive in its step.
-    fn of(graph: &Int8Graph, lowered: &[Lowered]) -> Self {
-        let mut buffers = Vec::new();
-        let mut map = vec![None; graph.tensors.len()];
-        let mut add = |bytes, alignment, step| {
-            buffers.push(Buffer { bytes, alignment, first: step, last: step });
-            buffers.len() - 1
-        };
-        let bytes = |id: TensorId| graph.tensor(id).shape.len();
-        map[graph.input.0] = Some(add(bytes(graph.input), MAP_ALIGNMENT, 0));
-        let mut scratch = Vec::new();
-        for (step, lowered) in lowered.iter().enumerate() {
-            map[lowered.output.0] = Some(add(bytes(lowered.output), MAP_ALIGNMENT, step));
-            let wanted = (lowered.scratch_bytes > 0).then_some(lowered.scratch_bytes);
-            scratch.push(wanted.map(|bytes| add(bytes, SCRATCH_ALIGNMENT, step)));
-        }
-        let mut extend = |id: TensorId, step: usize| {
-            if let Some(buffer) = map[id.0] {
-                buffers[buffer].last = buffers[buffer].last.max(step);
-            }
-        };
-        for (step, lowered) in lowered.iter().enumerate() {
-            lowered.inputs.iter().for_each(|id| extend(*id, step));
-        }
-        extend(graph.output, lowered.len());
-        Self { buffers, map, scratch }
+impl<M: Fn(TensorId) -> Region> Placed<'_, M> {
+    fn stream(&self) -> Stream {
+        let rounds = self.stream.rounds.iter().enumerate().map(|(round, stripes)| Round {
+            runs: stripes.iter().map(|stripe| self.run(stripe, round)).collect(),
+            moves: self.moves(round),
+        });
+        Stream { steps: self.stream.steps.clone(), rounds: rounds.collect() }
     }
 
-    /// Inputs that die in the step that makes an output from them, where the kernel allows them to overlap.
-    fn pairs(&self, graph: &Int8Graph, lowered: &[Lowered]) -> Vec<Pair> {
-        let mut pairs = Vec::new();
-        for (step, lowered) in lowered.iter().enumerate() {
-            let output_shape = graph.tensor(lowered.output).shape;
-            let Some(overlap) = lowered.call.overlap(output_shape, lowered.scratch_bytes > 0)
-            else {
-                continue;
-            };
-            // Both maps are aligned, and so must be their distance.
-            let step_bytes = least_common_multiple(overlap.step, MAP_ALIGNMENT);
-            let overlap = Overlap { step: step_bytes, ..overlap };
-            let output = self.map[lowered.output.0].expect("every output has a buffer");
-            let inputs = lowered.inputs.iter().filter_map(|id| self.map[id.0]);
-            for input in inputs.filter(|input| self.buffers[*input].last == step) {
-                if !pairs.iter().any(|pair: &Pair| (pair.input, pair.output) == (input, output)) {
-                    pairs.push(Pair { input, output, overlap });
-                }
-            }
+    fn run(&self, stripe: &Stripe, round: usize) -> Run {
+        let Lowered { inputs, output, .. } = &self.lowered[stripe.step];
+        let shape = |id: TensorId, h: usize| Shape { h, ..self.graph.tensor(id).shape };
+        let input_rows = |id: &TensorId| self.rows(*id, stripe.input.clone(), round);
+        Run {
+            step: stripe.step,
+            input_shape: shape(inputs[0], stripe.input.len()),
+            output_shape: shape(*output, stripe.output.len()),
+            padding: stripe.padding,
+            inputs: inputs.iter().map(input_rows).collect(),
+            output: self.rows(*output, stripe.output.clone(), round),
         }
-        pairs
     }
-}
 
-fn least_common_multiple(one: usize, other: usize) -> usize {
-    let (mut a, mut b) = (one, other);
-    while b > 0 {
-        (a, b) = (b, a % b);
+    /// Where rows of a map lie in a round.
+    fn rows(&self, id: TensorId, rows: Range<usize>, round: usize) -> Region {
+        let row_bytes = row_bytes(self.graph.tensor(id).shape);
+        let first = self.stream.band(self.stream.place(id)).map_or(0, |band| band.first[round]);
+        Region {
+            offset: (self.map)(id).offset + (rows.start - first) * row_bytes,
+            bytes: rows.len() * row_bytes,
+        }
     }
-    one / a * other
+
+    /// What the next round still needs of this one's rows.
+    fn moves(&self, round: usize) -> Vec<Move> {
+        let of = |(id, band): &(TensorId, Band)| {
+            let next = *band.first.get(round + 1)?;
+            let moves = self.stream.place(*id) == *id && next > band.first[round];
+            let rows = next..band.end[round];
+            (moves && !rows.is_empty())
+                .then(|| Move { from: self.rows(*id, rows, round), to: (self.map)(*id).offset })
+        };
+        self.stream.bands.iter().filter_map(of).collect()
+    }
 }

@@ -4,6 +4,7 @@
 //! Both call the same kernels with the same descriptors.
 
 use crate::call::Call;
+use crate::run::Stream;
 use thumbnet_graph::{Metadata, Quantization, Shape};
 
 /// A compiled network.
@@ -11,6 +12,8 @@ use thumbnet_graph::{Metadata, Quantization, Shape};
 pub struct Program {
     /// In execution order.
     pub steps: Vec<Step>,
+    /// Steps that run by stripes; the others run as a whole.
+    pub streams: Vec<Stream>,
     /// Where the input is written before the first step.
     pub input: Region,
     /// Where the logits stand after the last step.
@@ -49,13 +52,13 @@ pub struct Step {
     pub call: Call,
     /// Why it is this kernel's.
     pub choice: Choice,
-    /// One region, two for an add.
+    /// One region, two for an add. Of a map between steps that run by stripes: of its rows in memory.
     pub inputs: Vec<Region>,
     /// Shape of the first input.
     pub input_shape: Shape,
     /// Working memory of the kernel during this step only; disjoint from everything alive.
     pub scratch: Option<Region>,
-    /// Where the output goes; may lie on an input that no later step reads, as far as the kernel allows.
+    /// Where the output goes, likewise; may lie on an input that no later step reads, as far as the kernel allows.
     pub output: Region,
     /// Shape of the output.
     pub output_shape: Shape,

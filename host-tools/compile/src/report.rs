@@ -42,10 +42,12 @@ pub struct LayerRow {
     pub macs: u64,
     /// Bytes of weights, biases and factors.
     pub weight_bytes: usize,
-    /// First byte of the output in the arena, and one past the last.
+    /// First byte of the output in the arena, and one past the last; of the rows in memory, if it is never whole.
     pub arena: [usize; 2],
     /// First byte of the scratch area in the arena, and one past the last.
     pub scratch: Option<[usize; 2]>,
+    /// In how many calls of the kernel: 1 for the whole map at once, else by stripes.
+    pub stripes: usize,
     /// Name of the kernel.
     pub kernel: &'static str,
     /// Why it is this one; printable ASCII.
@@ -58,10 +60,10 @@ impl Summary {
     /// The costs of `program`.
     pub fn of(program: &Program) -> Self {
         let apart =
-            |step: &Step| step.output.bytes + step.scratch.map_or(0, |scratch| scratch.bytes);
+            |step: &Step| step.output_shape.len() + step.scratch.map_or(0, |scratch| scratch.bytes);
         let unplanned: usize = program.steps.iter().map(apart).sum();
         Self {
-            layers: program.steps.iter().map(LayerRow::of).collect(),
+            layers: (0..program.steps.len()).map(|step| LayerRow::of(program, step)).collect(),
             macs: program.steps.iter().fold(0, |sum: u64, step| sum.saturating_add(step.macs)),
             weight_bytes: weight_file_bytes(program),
             arena_bytes: program.arena_bytes,
@@ -73,7 +75,8 @@ impl Summary {
 
 impl LayerRow {
     /// The costs of one step.
-    pub fn of(step: &Step) -> Self {
+    pub fn of(program: &Program, index: usize) -> Self {
+        let step = &program.steps[index];
         let array = |shape: Shape| [shape.h, shape.w, shape.c];
         Self {
             name: names::plain(&step.name),
@@ -84,6 +87,7 @@ impl LayerRow {
             weight_bytes: step.call.constant_bytes(),
             arena: [step.output.offset, step.output.end()],
             scratch: step.scratch.map(|region| [region.offset, region.end()]),
+            stripes: program.runs(index).len(),
             kernel: step.call.kernel(),
             why: step.choice.why.clone(),
             requantization: match &step.call {
@@ -97,7 +101,8 @@ impl LayerRow {
     }
 }
 
-fn describe(call: &Call) -> String {
+/// What a step computes.
+pub(crate) fn describe(call: &Call) -> String {
     match call {
         Call::Conv2d { window, pool, .. } | Call::PackedConv2d { window, pool, .. } => {
             match *pool {

@@ -28,7 +28,7 @@ pub(crate) fn with_winograd(
     plain: &[Lowered],
     mut chosen: Vec<Lowered>,
     options: &Options,
-    plan: impl Fn(Vec<Lowered>) -> Program,
+    plan: impl Fn(&[Lowered]) -> Program,
 ) -> Program {
     let forms: &[Form] = match options.optimize {
         _ if options.instruction_set != InstructionSet::Armv7em => &[],
@@ -37,16 +37,16 @@ pub(crate) fn with_winograd(
         Optimize::Size => &[],
     };
     if forms.is_empty() {
-        return plan(chosen);
+        return plan(&chosen);
     }
-    let limits = Limits::of(&plan(chosen.clone()), options);
+    let limits = Limits::of(&plan(&chosen), options);
     let layers = plain.iter().zip(&chosen);
     let mut layers: Vec<Layer> =
         layers.map(|(plain, chosen)| Layer::of(plain, chosen, forms)).collect();
     while let Some((index, candidate)) = best(&layers) {
         let candidate = layers[index].forms.remove(candidate);
         let before = std::mem::replace(&mut chosen[index], candidate.lowered);
-        match limits.obstacle(&plan(chosen.clone())) {
+        match limits.obstacle(&plan(&chosen)) {
             None => {
                 layers[index].instructions = candidate.instructions;
                 layers[index].constant_bytes = chosen[index].call.constant_bytes();
@@ -60,7 +60,7 @@ pub(crate) fn with_winograd(
     for (lowered, layer) in chosen.iter_mut().zip(&layers) {
         lowered.choice.add(&layer.struck_out.why);
     }
-    plan(chosen)
+    plan(&chosen)
 }
 
 /// What a program may take.

@@ -3,7 +3,9 @@
 //! Same descriptors, same arena offsets, same kernels: what differs from the firmware is only who calls them.
 
 use std::marker::PhantomData;
-use thumbnet_compile::{Call, Factors, PackedLayout, Program, Region, Requantize, Step};
+use thumbnet_compile::{
+    Call, Factors, PackedLayout, Program, Region, Requantize, Run, Stage, Step, Stream,
+};
 use thumbnet_kernels::map::{Map, Maps};
 use thumbnet_kernels::packed::{PackedConv2d, PackedDense};
 use thumbnet_kernels::portable::{
@@ -43,16 +45,40 @@ impl<'p, B: Backend> Simulator<'p, B> {
     pub fn run(&mut self, input: &[i8], observe: &mut dyn FnMut(usize, &[i8])) -> &[i8] {
         assert_eq!(input.len(), self.program.input.bytes, "the input has another size");
         self.arena[self.program.input.range()].copy_from_slice(input);
-        for (index, step) in self.program.steps.iter().enumerate() {
-            execute::<B>(step, &mut self.arena);
-            observe(index, &self.arena[step.output.range()]);
+        for stage in self.program.stages() {
+            match stage {
+                Stage::Whole(index) => {
+                    let step = &self.program.steps[index];
+                    execute::<B>(step, &step.run(index), &mut self.arena);
+                    observe(index, &self.arena[step.output.range()]);
+                }
+                Stage::Stream(stream) => self.stream(stream, observe),
+            }
         }
         &self.arena[self.program.output.range()]
+    }
+
+    /// Runs steps by stripes. Their maps are put together outside of the arena, where they are not whole.
+    fn stream(&mut self, stream: &Stream, observe: &mut dyn FnMut(usize, &[i8])) {
+        let mut maps = vec![Vec::new(); stream.steps.len()];
+        for round in &stream.rounds {
+            for run in &round.runs {
+                execute::<B>(&self.program.steps[run.step], run, &mut self.arena);
+                let rows = &self.arena[run.output.range()];
+                maps[run.step - stream.steps.start].extend_from_slice(rows);
+            }
+            for rows in &round.moves {
+                self.arena.copy_within(rows.from.range(), rows.to);
+            }
+        }
+        for (index, map) in stream.steps.clone().zip(maps) {
+            observe(index, &map);
+        }
     }
 }
 
 /// Calls the kernel of one step.
-fn execute<B: Backend>(step: &Step, arena: &mut [i8]) {
+fn execute<B: Backend>(step: &Step, run: &Run, arena: &mut [i8]) {
     let scratch = step.scratch.unwrap_or(Region { offset: 0, bytes: 0 });
     let (maps, scratch) = Maps::beside(arena, scratch.range());
     let map = |region: Region| {
@@ -60,31 +86,28 @@ fn execute<B: Backend>(step: &Step, arena: &mut [i8]) {
         assert_eq!(map.len(), region.bytes, "the planner keeps maps off the scratch area");
         map
     };
-    let output = map(step.output);
+    let output = map(run.output);
     if let Call::Concat { lengths } = &step.call {
-        let inputs: Vec<&Map> = step.inputs.iter().map(|input| map(*input)).collect();
+        let inputs: Vec<&Map> = run.inputs.iter().map(|input| map(*input)).collect();
         return B::concat(&Concat { lengths }, &inputs, output);
     }
-    match *step.inputs.as_slice() {
+    match *run.inputs.as_slice() {
         [input] => match step.call.requantize() {
             Some(requantize) => match &requantize.factors {
                 Factors::Fixed(multipliers) => {
-                    scaled::<B, _>(
-                        step,
-                        fixed(requantize, multipliers),
-                        map(input),
-                        scratch,
-                        output,
-                    );
+                    let requantize = fixed(requantize, multipliers);
+                    scaled::<B, _>(step, run, requantize, [map(input), output], scratch);
                 }
                 Factors::Mixed(scales) => {
-                    scaled::<B, _>(step, mixed(requantize, scales), map(input), scratch, output);
+                    let requantize = mixed(requantize, scales);
+                    scaled::<B, _>(step, run, requantize, [map(input), output], scratch);
                 }
                 Factors::Float(factors) => {
-                    scaled::<B, _>(step, float(requantize, factors), map(input), scratch, output);
+                    let requantize = float(requantize, factors);
+                    scaled::<B, _>(step, run, requantize, [map(input), output], scratch);
                 }
             },
-            None => passed::<B>(step, map(input), output),
+            None => passed::<B>(step, run, map(input), output),
         },
         [lhs, rhs] => added::<B>(step, map(lhs), map(rhs), output),
         _ => unreachable!("the compiler makes other steps of one or two inputs"),
@@ -94,24 +117,22 @@ fn execute<B: Backend>(step: &Step, arena: &mut [i8]) {
 /// A kernel that requantizes with `requantize`.
 fn scaled<B: Backend, R: requantize::Requantize>(
     step: &Step,
+    run: &Run,
     requantize: R,
-    input_map: &Map,
+    [input_map, output_map]: [&Map; 2],
     scratch: &mut [i8],
-    output_map: &Map,
 ) {
-    let output = step.output_shape;
+    let (input, output) = (run.input_shape, run.output_shape);
     match &step.call {
-        Call::Conv2d { input, window, pool, input_zero_point, weights, bias, .. } => {
-            let (input, window, pool) = (*input, *window, *pool);
+        Call::Conv2d { window, pool, input_zero_point, weights, bias, .. } => {
+            let (window, pool) = (run.window(window), *pool);
             let input_zero_point = *input_zero_point;
             let layer =
                 Conv2d { input, output, window, pool, input_zero_point, weights, bias, requantize };
             B::conv2d(&layer, input_map, scratch, output_map);
         }
-        Call::PackedConv2d {
-            layout, input, window, pool, input_zero_point, weights, bias, ..
-        } => {
-            let (input, window, pool) = (*input, *window, *pool);
+        Call::PackedConv2d { layout, window, pool, input_zero_point, weights, bias, .. } => {
+            let (window, pool) = (run.window(window), *pool);
             let input_zero_point = *input_zero_point;
             let layer = PackedConv2d {
                 input,
@@ -140,8 +161,8 @@ fn scaled<B: Backend, R: requantize::Requantize>(
                 }
             }
         }
-        Call::DepthwiseConv2d { input, window, input_zero_point, weights, bias, .. } => {
-            let (input, window, input_zero_point) = (*input, *window, *input_zero_point);
+        Call::DepthwiseConv2d { window, input_zero_point, weights, bias, .. } => {
+            let (window, input_zero_point) = (run.window(window), *input_zero_point);
             let layer = DepthwiseConv2d {
                 input,
                 output,
@@ -159,8 +180,8 @@ fn scaled<B: Backend, R: requantize::Requantize>(
         Call::PackedDense { weights, bias, .. } => {
             B::packed_dense(&PackedDense { weights, bias, requantize }, input_map, output_map);
         }
-        Call::AveragePool2d { input, window, input_zero_point, bias, .. } => {
-            let (input, window, bias) = (*input, *window, *bias);
+        Call::AveragePool2d { window, input_zero_point, bias, .. } => {
+            let (window, bias) = (run.window(window), *bias);
             let input_zero_point = *input_zero_point;
             let layer = AveragePool2d { input, output, window, input_zero_point, bias, requantize };
             B::average_pool2d(&layer, input_map, output_map);
@@ -180,10 +201,11 @@ fn added<B: Backend>(step: &Step, lhs: &Map, rhs: &Map, output: &Map) {
 }
 
 /// A kernel of one map that has scales of its own, or passes codes through.
-fn passed<B: Backend>(step: &Step, input_map: &Map, output_map: &Map) {
+fn passed<B: Backend>(step: &Step, run: &Run, input_map: &Map, output_map: &Map) {
     match &step.call {
-        Call::MaxPool2d { input, window } => {
-            let layer = MaxPool2d { input: *input, output: step.output_shape, window: *window };
+        Call::MaxPool2d { window, .. } => {
+            let (input, output) = (run.input_shape, run.output_shape);
+            let layer = MaxPool2d { input, output, window: run.window(window) };
             B::max_pool2d(&layer, input_map, output_map);
         }
         Call::AveragePoolFloat(pool) => B::average_pool_float(pool, input_map, output_map),

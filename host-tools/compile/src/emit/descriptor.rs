@@ -6,31 +6,64 @@ use super::weights::{Layout, Places};
 use crate::call::{Call, Factors, Requantize};
 use crate::names;
 use crate::program::{Program, Step};
-use crate::report::LayerRow;
+use crate::report::describe;
+use crate::run::Run;
+use thumbnet_graph::Window;
 use thumbnet_kernels::portable::{Add, AddFloat};
 
-/// One documented `const LAYER_i` a step.
+/// One documented `const LAYER_i` a step; for a step by stripes, one for each kind of them.
 pub(super) fn constants(program: &Program, layout: &Layout) -> String {
     let constants = program.steps.iter().zip(&layout.steps).enumerate();
-    let constants: Vec<String> =
-        constants.map(|(index, (step, places))| constant(index, step, *places)).collect();
-    constants.join("\n")
+    let constants = constants.flat_map(|(index, (step, places))| {
+        let kinds = kinds(program, index);
+        let names: Vec<String> = (0..kinds.len()).map(|kind| name(index, kind, &kinds)).collect();
+        let constant = |(name, run): (&String, &Run)| constant(name, step, run, *places);
+        names.iter().zip(&kinds).map(constant).collect::<Vec<_>>()
+    });
+    constants.collect::<Vec<_>>().join("\n")
 }
 
-fn constant(index: usize, step: &Step, places: Places) -> String {
-    let row = LayerRow::of(step);
+/// Name of the descriptor for a call.
+pub(super) fn name_of(program: &Program, run: &Run) -> String {
+    let kinds = kinds(program, run.step);
+    let same = |kind: &Run| same_descriptor(&program.steps[run.step], kind, run);
+    name(run.step, kinds.iter().position(same).unwrap_or(0), &kinds)
+}
+
+fn name(index: usize, kind: usize, kinds: &[Run]) -> String {
+    if kinds.len() == 1 { format!("LAYER_{index}") } else { format!("LAYER_{index}_{kind}") }
+}
+
+/// The first call of a step with each descriptor.
+fn kinds(program: &Program, index: usize) -> Vec<Run> {
+    let mut kinds: Vec<Run> = Vec::new();
+    for run in program.runs(index) {
+        if !kinds.iter().any(|kind| same_descriptor(&program.steps[index], kind, &run)) {
+            kinds.push(run);
+        }
+    }
+    kinds
+}
+
+/// Those of elementwise kernels say nothing of shapes.
+fn same_descriptor(step: &Step, one: &Run, other: &Run) -> bool {
+    let shapes = |run: &Run| (run.input_shape, run.output_shape, run.padding);
+    step.call.window().is_none() || shapes(one) == shapes(other)
+}
+
+fn constant(constant: &str, step: &Step, run: &Run, places: Places) -> String {
     let name = names::plain(&step.name);
     let type_name = type_name(&step.call);
     let generics = generics(&step.call);
     // Rustfmt breaks a list of lengths by how long it is.
     let skip = if let Call::Concat { .. } = step.call { "#[rustfmt::skip]\n" } else { "" };
     let mut text = format!(
-        "/// {name}: {} {} to {}.\n{skip}const LAYER_{index}: {type_name}{generics} = {type_name} {{\n",
-        row.op,
-        text_of(step.input_shape),
-        text_of(step.output_shape)
+        "/// {name}: {} {} to {}.\n{skip}const {constant}: {type_name}{generics} = {type_name} {{\n",
+        describe(&step.call),
+        text_of(run.input_shape),
+        text_of(run.output_shape)
     );
-    text.push_str(&fields(step, places));
+    text.push_str(&fields(step, run, places));
     text.push_str("};\n");
     text
 }
@@ -77,29 +110,31 @@ pub(super) fn form_name(requantize: &Requantize) -> &'static str {
     }
 }
 
-fn fields(step: &Step, places: Places) -> String {
-    let output = ("output", shape(step.output_shape));
+fn fields(step: &Step, run: &Run, places: Places) -> String {
+    let input = ("input", shape(run.input_shape));
+    let output = ("output", shape(run.output_shape));
+    let window_text = |window: &Window| window_text(&run.window(window));
     let fields = match &step.call {
-        Call::Conv2d { input, window, pool, input_zero_point, .. }
-        | Call::PackedConv2d { input, window, pool, input_zero_point, .. } => vec![
-            ("input", shape(*input)),
+        Call::Conv2d { window, pool, input_zero_point, .. }
+        | Call::PackedConv2d { window, pool, input_zero_point, .. } => vec![
+            input,
             output,
             ("window", window_text(window)),
-            ("pool", window_text(pool)),
+            ("pool", super::literal::window(pool)),
             ("input_zero_point", input_zero_point.to_string()),
         ],
-        Call::DepthwiseConv2d { input, window, input_zero_point, .. } => vec![
-            ("input", shape(*input)),
+        Call::DepthwiseConv2d { window, input_zero_point, .. } => vec![
+            input,
             output,
             ("window", window_text(window)),
             ("input_zero_point", input_zero_point.to_string()),
         ],
         Call::Dense { .. } | Call::PackedDense { .. } => vec![],
-        Call::MaxPool2d { input, window } => {
-            vec![("input", shape(*input)), output, ("window", window_text(window))]
+        Call::MaxPool2d { window, .. } => {
+            vec![input, output, ("window", window_text(window))]
         }
-        Call::AveragePool2d { input, window, input_zero_point, bias, .. } => vec![
-            ("input", shape(*input)),
+        Call::AveragePool2d { window, input_zero_point, bias, .. } => vec![
+            input,
             output,
             ("window", window_text(window)),
             ("input_zero_point", input_zero_point.to_string()),

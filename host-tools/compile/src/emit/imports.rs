@@ -19,7 +19,10 @@ pub(super) fn imports(program: &Program) -> String {
     }
     let geometry = geometry(program);
     text.push_str(&import("geometry", &geometry));
-    text.push_str("use thumbnet_kernels::map::Maps;\n");
+    text.push_str(match moves_rows(program) {
+        true => "use thumbnet_kernels::map::{Maps, move_rows};\n",
+        false => "use thumbnet_kernels::map::Maps;\n",
+    });
     text.push_str("use thumbnet_kernels::model::{Arena, Info, Model, Observer};\n");
     text.push_str(&import("packed", &packed));
     text.push_str(&import("portable", &kernels));
@@ -83,7 +86,8 @@ fn forms(program: &Program) -> Vec<&'static str> {
 
 /// Names of the geometry types in use, sorted.
 fn geometry(program: &Program) -> Vec<&'static str> {
-    let windows: Vec<Window> = program.steps.iter().flat_map(|step| windows(&step.call)).collect();
+    let windows: Vec<Window> =
+        (0..program.steps.len()).flat_map(|step| windows(program, step)).collect();
     let mut names = vec!["Shape"];
     if !windows.is_empty() {
         names.push("Window");
@@ -100,17 +104,21 @@ fn has_constants(program: &Program) -> bool {
     program.steps.iter().any(|step| step.call.constant_bytes() > 0)
 }
 
-fn windows(call: &Call) -> Vec<Window> {
-    match call {
-        Call::Conv2d { window, pool, .. } | Call::PackedConv2d { window, pool, .. } => {
-            vec![*window, *pool]
-        }
-        Call::DepthwiseConv2d { window, .. }
-        | Call::MaxPool2d { window, .. }
-        | Call::AveragePool2d { window, .. } => vec![*window],
-        Call::AveragePoolFloat(pool) => vec![pool.window],
-        _ => vec![],
-    }
+/// Whether rows are kept from one stripe to the next.
+fn moves_rows(program: &Program) -> bool {
+    program.streams.iter().flat_map(|stream| &stream.rounds).any(|round| !round.moves.is_empty())
+}
+
+/// The windows in the descriptors of a step.
+fn windows(program: &Program, step: usize) -> Vec<Window> {
+    let call = &program.steps[step].call;
+    let pool = match call {
+        Call::Conv2d { pool, .. } | Call::PackedConv2d { pool, .. } => Some(*pool),
+        _ => None,
+    };
+    let own = call.window().into_iter();
+    let own = own.flat_map(|window| program.runs(step).into_iter().map(|run| run.window(window)));
+    own.chain(pool).collect()
 }
 
 fn sorted<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {

@@ -1,8 +1,8 @@
-//! `impl Model for Network`: the facts, and the calls in a straight line.
+//! `impl Model for Network`: the facts, and the inference.
 
+use super::calls::{range, statements};
 use super::literal::block;
-use crate::call::Call;
-use crate::program::{Program, Region, Step};
+use crate::program::Program;
 use std::fmt::Write;
 use thumbnet_graph::Preprocessing;
 
@@ -26,9 +26,7 @@ pub(super) fn implementation(program: &Program) -> String {
         "\n    fn infer<O: Observer>(arena: &mut Self::Arena, observer: &mut O) {\n        \
          let arena = &mut arena.0;\n",
     );
-    for (index, step) in program.steps.iter().enumerate() {
-        text.push_str(&call(index, step));
-    }
+    text.push_str(&statements(program));
     let _ = write!(
         text,
         "    }}\n\n    fn logits(arena: &Self::Arena) -> &[i8] {{\n        \
@@ -81,52 +79,4 @@ fn preprocessing(program: &Program) -> String {
         None => "None".to_owned(),
     };
     format!("\n    const PREPROCESSING: Option<Preprocessing> = {value};\n")
-}
-
-/// The kernel call of one step in a block of its own. The ranges are constants inside the arena, so the
-/// compiler of the device removes the checks.
-fn call(index: usize, step: &Step) -> String {
-    let mut text = String::from("        {\n");
-    let _ = match step.scratch {
-        Some(scratch) => {
-            let scratch = range(scratch);
-            writeln!(text, "            let (maps, scratch) = Maps::beside(arena, {scratch});")
-        }
-        None => writeln!(text, "            let maps = Maps::of(arena);"),
-    };
-    let mut arguments = Vec::new();
-    if let Call::Concat { .. } = step.call {
-        let parts: Vec<String> =
-            step.inputs.iter().map(|region| format!("maps.at({})", range(*region))).collect();
-        let parts = parts.join(", ");
-        let _ = writeln!(text, "            #[rustfmt::skip]\n            let inputs = [{parts}];");
-        arguments.push("&inputs");
-    } else {
-        let names: &[&str] = if step.inputs.len() == 2 { &["lhs", "rhs"] } else { &["input"] };
-        for (name, region) in names.iter().zip(&step.inputs) {
-            let _ = writeln!(text, "            let {name} = maps.at({});", range(*region));
-        }
-        arguments.extend(names);
-    }
-    match (step.scratch, &step.call) {
-        (Some(_), _) => arguments.push("scratch"),
-        (None, Call::Conv2d { .. } | Call::DepthwiseConv2d { .. }) => arguments.push("&mut []"),
-        (None, _) => {}
-    }
-    let _ = writeln!(text, "            let output = maps.at({});", range(step.output));
-    arguments.push("output");
-    let _ = writeln!(
-        text,
-        "            Native::{kernel}(&LAYER_{index}, {arguments});
-        }}
-        observer.layer({index}, arena.get({output}).unwrap_or(&[]));",
-        kernel = step.call.kernel(),
-        arguments = arguments.join(", "),
-        output = range(step.output),
-    );
-    text
-}
-
-fn range(region: Region) -> String {
-    format!("{}..{}", region.offset, region.end())
 }

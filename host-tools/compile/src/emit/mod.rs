@@ -1,8 +1,9 @@
-//! A program as source code: one straight-line Rust module and one file of weights.
+//! A program as source code: one Rust module, calls in a straight line but for stripes, and one file of weights.
 //!
 //! Shapes, offsets and factors are constants, so only the kernels in use are linked, and nothing is left to
 //! check or to fail on the device.
 
+mod calls;
 mod codes;
 mod descriptor;
 mod imports;

@@ -16,6 +16,7 @@ mod constraint;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use bound::peak;
 use constraint::{Neighbour, neighbours};
 use thumbnet_kernels::order::Overlap;
 
@@ -56,11 +57,22 @@ pub(crate) struct Packing {
 
 /// Orders tried; each costs some microseconds in networks of usual size.
 const TRIES: usize = 6_000;
+/// Orders tried where packings are only compared.
+const FEW_TRIES: usize = 200;
 /// Fewer in large networks: placements of buffers beside their neighbours in all tries.
 const MOST_STEPS: usize = 50_000_000;
 
 /// Packs the buffers. Deterministic.
 pub(crate) fn pack(buffers: &[Buffer], pairs: &[Pair]) -> Packing {
+    pack_with(buffers, pairs, TRIES)
+}
+
+/// As [`pack`], with less effort.
+pub(crate) fn pack_quickly(buffers: &[Buffer], pairs: &[Pair]) -> Packing {
+    pack_with(buffers, pairs, FEW_TRIES)
+}
+
+fn pack_with(buffers: &[Buffer], pairs: &[Pair], tries: usize) -> Packing {
     let neighbours = neighbours(buffers, pairs);
     let reachable = bound::reachable(buffers, pairs);
     let candidate = |order| Candidate::of(buffers, &neighbours, order);
@@ -70,7 +82,7 @@ pub(crate) fn pack(buffers: &[Buffer], pairs: &[Pair]) -> Packing {
     }
     let mut random = Random(0x9E37_79B9_7F4A_7C15); // 2^64 / golden ratio: any odd constant would do
     let steps: usize = neighbours.iter().map(|neighbours| 1 + neighbours.len()).sum();
-    for _ in 0..TRIES.min(MOST_STEPS / steps.max(1)) {
+    for _ in 0..tries.min(MOST_STEPS / steps.max(1)) {
         if best.bytes <= reachable {
             break;
         }
@@ -80,7 +92,7 @@ pub(crate) fn pack(buffers: &[Buffer], pairs: &[Pair]) -> Packing {
         }
         best = candidate(order).better(best);
     }
-    let lower_bound_bytes = bound::lower_bound(buffers, pairs);
+    let (lower_bound_bytes, _) = peak(buffers, pairs);
     Packing { offsets: best.offsets, bytes: best.bytes, lower_bound_bytes }
 }
 

@@ -8,4 +8,5 @@ mod refusals;
 mod samples;
 mod scratch;
 mod steps;
+mod stripes;
 mod winograd;

@@ -82,7 +82,7 @@ fn add_of(lhs: f32, rhs: f32, output: f32) -> Result<&'static str, String> {
     graph.tensors[0].format = format(lhs);
     let program =
         compile(&graph, [0; 8], &Options::default()).map_err(|error| error.to_string())?;
-    Ok(LayerRow::of(&program.steps[1]).requantization)
+    Ok(LayerRow::of(&program, 1).requantization)
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The generated code on this machine's own target gives the bytes of the interpreter.
 
+use super::stripes::forced;
 use super::{Random, compiled, packed};
 use std::fmt::Write;
 use std::path::Path;
@@ -9,7 +10,7 @@ use thumbnet_graph::Int8Graph;
 use thumbnet_graph::testing::codes_graph;
 use thumbnet_simulate::desktop;
 
-/// Random networks compiled into the one test program; half of them of operations on codes.
+/// Random networks compiled into the one test program; half of them of many rows.
 const GENERATED: u64 = 48;
 
 #[test]
@@ -21,30 +22,42 @@ fn generated_code_gives_the_bytes_of_the_interpreter() {
     let dir = tempfile::tempdir().expect("the temporary folder is writable");
     let mut program = String::from(
         "use thumbnet_kernels::model::{Model, Observer};
-         struct Print;
-         impl Observer for Print {
-             fn layer(&mut self, index: usize, output: &[i8]) { println!(\"{index} {output:?}\"); }
+         struct Gather(Vec<Vec<i8>>);
+         impl Observer for Gather {
+             fn layer(&mut self, index: usize, output: &[i8]) {
+                 if index == self.0.len() { self.0.push(Vec::new()); }
+                 self.0[index].extend(output);
+             }
          }
          fn run<M: Model>(input: &[i8]) {
              let mut arena = M::ARENA;
              M::input(&mut arena).copy_from_slice(input);
-             M::infer(&mut arena, &mut Print);
+             let mut layers = Gather(Vec::new());
+             M::infer(&mut arena, &mut layers);
+             for (index, output) in layers.0.iter().enumerate() { println!(\"{index} {output:?}\"); }
              println!(\"logits {:?}\", M::logits(&arena));
          }\n",
     );
     let mut main = String::from("fn main() {\n");
     let mut expected = String::new();
+    let mut streams = 0;
     for seed in 0..GENERATED {
         let mut random = Random::new(1_000 + seed);
-        let mut network = if seed < GENERATED / 2 { random.network() } else { codes_graph(seed) };
+        let mut network = match seed % 4 {
+            0 => random.network(),
+            1 => codes_graph(seed),
+            _ => random.tall_network(),
+        };
         if seed.is_multiple_of(2) {
             give_hostile_names(&mut network, seed as usize);
         }
-        let compiled = match seed % 3 {
+        let compiled = match seed % 5 {
             0 => compiled(&network, false),
             1 => compiled(&network, true),
-            _ => packed(&network, true),
+            2 => packed(&network, true),
+            fast => forced(&network, fast == 3),
         };
+        streams += compiled.streams.len();
         let input = random.bytes(compiled.input.bytes);
         let logits = desktop::run(&compiled, &input, &mut |index, output| {
             let _ = writeln!(expected, "{index} {output:?}");
@@ -58,6 +71,7 @@ fn generated_code_gives_the_bytes_of_the_interpreter() {
     }
     std::fs::write(dir.path().join("main.rs"), program + &main + "}\n").expect("writable");
     assert_eq!(build_and_run(dir.path()), expected);
+    assert!(streams >= 4, "only {streams} groups of layers ran by stripes");
 }
 
 /// Names as someone else's file may have them: the code must compile, and compute the same.

@@ -5,6 +5,7 @@ mod foreign;
 mod generated;
 mod oracle;
 mod random;
+mod stripes;
 
 use random::Random;
 use thumbnet_compile::{InstructionSet, Optimize, Options, Program, compile};

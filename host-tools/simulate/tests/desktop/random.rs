@@ -6,20 +6,24 @@ use thumbnet_graph::{
 };
 
 /// A seeded source of numbers and networks.
-pub struct Random(u64);
+pub struct Random {
+    state: u64,
+    /// Channels come in multiples of this, but for those of depthwise convolutions.
+    multiple: usize,
+}
 
 impl Random {
     /// The same seed gives the same numbers.
     pub fn new(seed: u64) -> Self {
         // Spread small seeds over all bits; xorshift must not start at zero.
-        Self((seed + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+        Self { state: (seed + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15), multiple: 1 }
     }
 
     fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 >> 11
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        self.state >> 11
     }
 
     /// `low..=high`.
@@ -54,6 +58,19 @@ impl Random {
     /// A network of 1 to 7 nodes.
     pub fn network(&mut self) -> Int8Graph {
         let shape = Shape::new(self.within(1, 9), self.within(1, 9), self.within(1, 5));
+        let nodes = self.within(1, 7);
+        self.network_on(shape, nodes)
+    }
+
+    /// A network of 3 to 9 nodes on a map of many rows, each of whole words.
+    pub fn tall_network(&mut self) -> Int8Graph {
+        self.multiple = 4;
+        let shape = Shape::new(self.within(15, 41), self.within(2, 9), 4 * self.within(1, 2));
+        let nodes = self.within(3, 9);
+        self.network_on(shape, nodes)
+    }
+
+    fn network_on(&mut self, shape: Shape, nodes: usize) -> Int8Graph {
         let format = self.format();
         let mut graph = Int8Graph {
             tensors: vec![Tensor { name: "t0".into(), shape, format }],
@@ -62,7 +79,7 @@ impl Random {
             output: TensorId(0),
             metadata: Metadata { name: "random".into(), ..Metadata::default() },
         };
-        for index in 0..self.within(1, 7) {
+        for index in 0..nodes {
             self.grow(&mut graph, index);
         }
         graph
@@ -73,7 +90,9 @@ impl Random {
         let last = graph.output;
         let Tensor { shape, format, .. } = graph.tensor(last).clone();
         let other = self.partner(graph);
-        let (op, inputs, shape, format) = match self.within(0, 13) {
+        // On many rows, more convolutions: whole maps between them are what stripes save.
+        let kind = if self.multiple > 1 && self.one_in(2) { 0 } else { self.within(0, 13) };
+        let (op, inputs, shape, format) = match kind {
             0..=4 => {
                 let (conv, shape) = self.conv(shape);
                 (Op::Conv2d(conv), vec![last], shape, self.format())
@@ -137,7 +156,7 @@ impl Random {
         let (groups, oc) = match self.within(0, 5) {
             0 | 1 => (input.c, input.c),
             2 => (input.c, input.c * 2),
-            _ => (1, self.within(1, 6)),
+            _ => (1, self.multiple * self.within(1, 6)),
         };
         let (window, [h, w]) = if self.one_in(5) {
             (Window { kernel: [input.h, input.w], ..Window::UNIT }, [1, 1])
@@ -163,7 +182,11 @@ impl Random {
             let kernel = size(self);
             let padding =
                 if padded && self.one_in(2) { self.padding(kernel) } else { Padding::NONE };
-            let stride = if self.one_in(3) { kernel } else { size(self) };
+            let stride = match self.within(1, 3) {
+                1 => kernel,
+                _ if self.multiple > 1 && !self.one_in(4) => [1, 1],
+                _ => size(self),
+            };
             let dilation = if self.one_in(4) { size(self) } else { [1, 1] };
             let window = Window { kernel, stride, dilation, padding };
             if let Some(positions) = window.positions(input.h, input.w) {
