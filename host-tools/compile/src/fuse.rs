@@ -72,7 +72,12 @@ fn fusible(graph: &Int8Graph, consumers: &[Vec<usize>], group: &Group) -> Option
         Op::MaxPool2d(window) => {
             group.pool == Window::UNIT && separate(window) && takes_pool(graph, group.head)
         }
-        Op::Conv2d(_) | Op::AveragePool2d(_) | Op::Add | Op::Clip(_) | Op::Codes(_) => false,
+        Op::Conv2d(_)
+        | Op::AveragePool2d(_)
+        | Op::Add
+        | Op::Clip(_)
+        | Op::Codes(_)
+        | Op::Real(_) => false,
     };
     joins.then_some(next)
 }
@@ -98,7 +103,7 @@ fn takes_clamp<W>(op: &Op<W>) -> bool {
         Op::Codes(op) => {
             matches!(op, CodesOp::Mean(_) | CodesOp::Combine(_) | CodesOp::Lookup(_))
         }
-        Op::MaxPool2d(_) | Op::Clip(_) => false,
+        Op::MaxPool2d(_) | Op::Clip(_) | Op::Real(_) => false,
         Op::Conv2d(_) | Op::AveragePool2d(_) | Op::Add | Op::Relu => true,
     }
 }

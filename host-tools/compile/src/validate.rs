@@ -30,7 +30,7 @@ pub(crate) fn validate(graph: &Int8Graph) -> Result<(), CompileError> {
             Op::Conv2d(conv) => largest_padding(&conv.window),
             Op::MaxPool2d(window) | Op::AveragePool2d(window) => largest_padding(window),
             Op::Codes(CodesOp::Mean(mean)) => largest_padding(&mean.window),
-            Op::Codes(_) | Op::Add | Op::Relu | Op::Clip(_) => 0,
+            Op::Codes(_) | Op::Add | Op::Relu | Op::Clip(_) | Op::Real(_) => 0,
         };
         if largest > MAX_MAP_BYTES {
             return too_large(format!("the padding of node '{}'", node.name), largest);

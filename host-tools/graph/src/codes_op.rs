@@ -1,6 +1,7 @@
 //! Operations that only int8 graphs have: what other tools' files compute between maps of codes, with
 //! the arithmetic of the runtime that they were made for.
 
+use crate::formula::Formula;
 use crate::shape::show;
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
 use thumbnet_kernels::portable::{Function, Rearrange, SumOrder};
@@ -14,14 +15,24 @@ pub enum CodesOp {
     Combine(Combine),
     /// Codes clamped to a smallest and a largest one.
     Clip([i8; 2]),
-    /// Any function of one code: the result of each, from code -128 on; `[256]`, or `[c, 256]`.
-    Lookup(Vec<i8>),
+    /// Any function of one code.
+    Lookup(Lookup),
     /// Maps one after the other along an axis.
     Concat(Axis),
     /// The codes in another order, some of them or some again, as a map of this shape.
     Rearrange(Shape, Rearrange),
     /// A border of one code.
     Pad(Padding, i8),
+}
+
+/// A function of codes as a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lookup {
+    /// The result of each code, from -128 on; `[256]`, or `[c, 256]`.
+    pub results: Vec<i8>,
+    /// The function of real numbers that it is between the input's and the output's format, if that is known:
+    /// a file can be written with it.
+    pub formula: Option<Formula>,
 }
 
 /// An average pool as onnxruntime computes it.
@@ -159,8 +170,11 @@ impl CodesOp {
                     Err(format!("it clips to [{min}, {max}]"))
                 }
             }
-            (Self::Lookup(results), &[input]) => {
+            (Self::Lookup(Lookup { results, formula }), &[input]) => {
                 let tables = [Some(ENTRIES), input.c.checked_mul(ENTRIES)];
+                if let Some(formula) = formula {
+                    crate::RealOp::Function(formula.clone()).output_shape(inputs)?;
+                }
                 if tables.contains(&Some(results.len())) {
                     return Ok(input);
                 }

@@ -7,11 +7,14 @@
 
 mod codes_op;
 pub mod evaluate;
+mod formula;
+mod formulas;
 mod graph;
 pub mod onnx;
 mod op;
 pub mod qlinear;
 mod queries;
+mod real_op;
 pub mod requantization;
 mod shape;
 pub mod staircase;
@@ -19,9 +22,12 @@ pub mod staircase;
 pub mod testing;
 mod validate;
 
-pub use codes_op::{Axis, CodesOp, Combine, Mean, MeanArithmetic, ZeroPoint};
+pub use codes_op::{Axis, CodesOp, Combine, Lookup, Mean, MeanArithmetic, ZeroPoint};
+pub use formula::{Binary, Formula, Unary};
 pub use graph::{FloatGraph, Graph, Int8Graph, Metadata, Node, Quantization, Tensor, TensorId};
 pub use op::{Conv2d, FloatWeights, Int8Weights, Op, Weights};
+pub use real_op::RealOp;
 pub use thumbnet_kernels::geometry::{Padding, Shape, Window};
+pub use thumbnet_kernels::portable::{Function, Rearrange};
 pub use thumbnet_kernels::preprocessing::{Fit, Preprocessing, Resize, Turn};
 pub use validate::GraphError;

@@ -1,6 +1,7 @@
 //! The operations a network can have.
 
 use crate::codes_op::CodesOp;
+use crate::real_op::RealOp;
 use thumbnet_kernels::geometry::Window;
 
 /// An operation over `[h, w, c]` maps, with weights `W`.
@@ -22,6 +23,8 @@ pub enum Op<W> {
     Clip([f32; 2]),
     /// What an [`crate::Int8Graph`] alone may have; a [`crate::FloatGraph`] with it is not valid.
     Codes(CodesOp),
+    /// What a [`crate::FloatGraph`] alone may have; an [`crate::Int8Graph`] with it is not valid.
+    Real(RealOp),
 }
 
 /// A convolution's window and constants.
@@ -67,6 +70,7 @@ impl<W> Op<W> {
             Self::Relu => "Relu",
             Self::Clip(_) => "Clip",
             Self::Codes(op) => op.name(),
+            Self::Real(op) => op.name(),
         }
     }
 }

@@ -38,7 +38,8 @@ impl<W: Weights, F> Graph<W, F> {
             | Op::Add
             | Op::Relu
             | Op::Clip(_)
-            | Op::Codes(_) => 0,
+            | Op::Codes(_)
+            | Op::Real(_) => 0,
         }
     }
 

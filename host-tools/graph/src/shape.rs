@@ -20,6 +20,7 @@ impl<W: Weights> Op<W> {
                 Err(format!("it clips to {limits:?}, which must begin at 0 or below and end above"))
             }
             (Self::Codes(op), inputs) => op.output_shape(inputs),
+            (Self::Real(op), inputs) => op.output_shape(inputs),
             (Self::Add, &[lhs, rhs]) if lhs == rhs => Ok(lhs),
             (Self::Add, &[lhs, rhs]) => {
                 Err(format!("it adds maps of two shapes, {} and {}", show(lhs), show(rhs)))

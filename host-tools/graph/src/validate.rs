@@ -233,10 +233,10 @@ fn numbers(graph: &Int8Graph, node: &Node<Int8Weights>) -> Result<(), GraphError
             Err(GraphError::FormatChanged { node: node.name.clone(), op: node.op.name() })
         }
         Op::MaxPool2d(_) | Op::Relu | Op::AveragePool2d(_) | Op::Add | Op::Codes(_) => Ok(()),
-        Op::Clip(_) => Err(GraphError::Operation {
+        Op::Clip(_) | Op::Real(_) => Err(GraphError::Operation {
             node: node.name.clone(),
             op: node.op.name(),
-            reason: "an int8 graph clips at the ends of its codes".to_owned(),
+            reason: "it works on real numbers, of which an int8 graph has none".to_owned(),
         }),
     }
 }

@@ -54,3 +54,15 @@ fn taken_names_are_not_taken_again() {
         assert_eq!(read(&write(&graph, form), "names.onnx").as_ref(), Ok(&graph));
     }
 }
+
+#[test]
+fn no_two_nodes_of_a_file_have_one_name() {
+    let mut graph = seed_cnn(1);
+    let wanted = ["twice", "twice", "twice_2", "", "", "twice"];
+    for (node, name) in graph.nodes.iter_mut().zip(wanted) {
+        name.clone_into(&mut node.name);
+    }
+    let read = read(&write(&graph, Form::QLinear), "names.onnx").unwrap();
+    let names: Vec<&str> = read.nodes.iter().map(|node| node.name.as_str()).collect();
+    assert_eq!(names, ["twice", "twice_2", "twice_2_2", "", "", "twice_3"]);
+}

@@ -30,6 +30,15 @@ pub enum QuantizeError {
         /// Name of the node or of the tensor.
         name: String,
     },
+    /// An operation that no standard operators stand for.
+    #[error(
+        "node '{node}' moves elements in a way that has no standard operators in an int8 file; \
+         slice without steps, and reshape and transpose whole maps"
+    )]
+    Unwritable {
+        /// Name of the node.
+        node: String,
+    },
     /// The calibration pictures are missing or not whole.
     #[error(
         "{bytes} bytes of calibration pictures are not one or more pictures of {picture} bytes; \

@@ -1,9 +1,10 @@
 //! Runs a float network: the values that quantization is calibrated on and judged by.
 
 use crate::QuantizeError;
+use crate::real::{self, Map};
 use crate::structure::check_float;
 use crate::taps::{positions, visit_taps};
-use thumbnet_graph::{Conv2d, FloatGraph, FloatWeights, Op, Shape, Window};
+use thumbnet_graph::{Conv2d, FloatGraph, FloatWeights, Op, Shape, TensorId, Window};
 
 /// A float network made ready to run on many pictures.
 #[derive(Debug)]
@@ -68,6 +69,14 @@ impl<'a> Executor<'a> {
                 Op::Add => x.iter().zip(&values[node.inputs[1].0]).map(|(a, b)| a + b).collect(),
                 Op::Relu => x.iter().map(|value| value.max(0.0)).collect(),
                 Op::Clip([low, high]) => x.iter().map(|x| x.min(*high).max(*low)).collect(),
+                Op::Real(op) => {
+                    let map = |id: &TensorId| Map {
+                        shape: graph.tensor(*id).shape,
+                        values: &values[id.0],
+                    };
+                    let maps: Vec<Map> = node.inputs.iter().map(map).collect();
+                    real::run(op, &maps, output)
+                }
                 Op::Codes(_) => unreachable!("a valid float graph has none of these"),
             };
         }

@@ -6,7 +6,7 @@
 //! shift becomes a part of their bias; but not where padding adds zeros that have not been shifted.
 //! What can be folded nowhere stays a layer of its own.
 
-use thumbnet_graph::{Conv2d, FloatGraph, FloatWeights, Op, TensorId, Window};
+use thumbnet_graph::{Conv2d, FloatGraph, FloatWeights, Op, RealOp, TensorId, Window};
 
 /// `graph` with every scale and shift folded away that can be.
 ///
@@ -67,11 +67,9 @@ impl Folding {
             return;
         };
         let shared = self.readers[input.0].len() != 1 || input == self.graph.output;
-        let Op::Conv2d(conv) = &mut self.graph.nodes[maker].op else { return };
-        if shared {
+        if shared || !scale_outputs(&mut self.graph.nodes[maker].op, &affine) {
             return;
         }
-        scale_outputs(&mut conv.weights, &affine);
         self.graph.nodes[maker].output = output;
         self.makers[output.0] = Some(maker);
         self.removed[node] = true;
@@ -146,8 +144,26 @@ impl Folding {
     }
 }
 
+/// Makes the scale and shift of an operation's results a part of it; says whether they can be one.
+fn scale_outputs(op: &mut Op<FloatWeights>, affine: &FloatWeights) -> bool {
+    match op {
+        Op::Conv2d(conv) => scale_filters(&mut conv.weights, affine),
+        Op::Real(RealOp::Function(formula)) => {
+            let FloatWeights { values, bias } = affine.clone();
+            let whole = formula.clone().affine(values, bias);
+            // A table for each channel costs more than a layer.
+            if whole.channels() != Ok(1) {
+                return false;
+            }
+            *formula = whole;
+        }
+        _ => return false,
+    }
+    true
+}
+
 /// The weights of a convolution and a scale and shift of its results.
-fn scale_outputs(weights: &mut FloatWeights, affine: &FloatWeights) {
+fn scale_filters(weights: &mut FloatWeights, affine: &FloatWeights) {
     let filter = weights.values.len() / weights.bias.len().max(1);
     let channels = weights.values.chunks_exact_mut(filter.max(1)).zip(&mut weights.bias);
     for ((values, bias), (&scale, &shift)) in channels.zip(affine.values.iter().zip(&affine.bias)) {

@@ -1,21 +1,22 @@
 //! Chooses the number format of every activation.
 //!
-//! Three things tie formats together. A max pool keeps the format of its input, so tensors joined
-//! by pools form a *set* with one format. An add needs power-of-two scales, so that its sum is
-//! exact in any engine. And an add needs its operands in one unit, so sets joined by adds form a
-//! *group*.
+//! Three things tie formats together. A max pool keeps the format of its input, and so does whatever else
+//! copies codes, so tensors joined by pools and concatenations form a *set* with one format. An add needs
+//! power-of-two scales, so that its sum is exact in any engine. And an add needs its operands in one unit, so
+//! sets joined by adds form a *group*.
 //!
 //! The unit is a free choice inside a ReLU network: multiply a tensor by any factor, its maker's
 //! weights too, and divide its readers' weights by it, and no code changes. So a scale can be
 //! *made* a power of two without rounding it. Only the picture and the logits have units that
-//! someone else relies on.
+//! someone else relies on, and what functions read and make, which are functions of real numbers.
 
 use crate::lower::{Kind, Layer, UNLIMITED};
 use crate::statistics::{Range, RealFormat, Statistics};
+use crate::ties::Ties;
 use crate::weights::{LARGEST_CODE, LARGEST_SUM_CODE};
 use crate::{Calibrate, Options, QuantizeError};
 use thumbnet_graph::onnx::Form;
-use thumbnet_graph::{FloatGraph, Quantization, Shape, TensorId};
+use thumbnet_graph::{FloatGraph, Function, Quantization, RealOp, Shape, TensorId};
 
 /// Above this factor from accumulator to output the device's integer form has no room: it needs
 /// less than 0.5, and the weight scale must still be able to grow.
@@ -24,6 +25,10 @@ pub(crate) const LARGEST_FACTOR: f64 = 0.45;
 /// Scales of an add's tensors lie within this ratio, so that its sum is exact in f32 and its shifts
 /// are small.
 const LARGEST_ADD_RATIO: f64 = 4096.0;
+
+/// How often the search for scales without ties goes over all layers: one scale is changed for another's sake
+/// where two functions make parts of one map.
+const MOST_ROUNDS: usize = 8;
 
 /// Scales below this, or above its reciprocal, would make products of scales leave f32's normal
 /// numbers.
@@ -51,19 +56,21 @@ pub(crate) fn choose(
     let mut plan = Plan::new(graph, layers, statistics, options);
     plan.choose_units(layers, options.form)?;
     plan.make_room(layers);
-    plan.set_of.iter().map(|&set| plan.sets[set].format()).collect()
+    plan.avoid_ties(graph, layers);
+    plan.formats(layers)
 }
 
 /// One format in the making.
 struct Set<'a> {
     /// Name of the tensor that the layers make first, for messages.
     name: &'a str,
-    statistics: &'a Statistics,
-    /// Smaller and larger values become these: 0 and infinity for ReLU.
-    limits: [f64; 2],
+    /// The tensors in it whose values are computed, not copied.
+    members: Vec<Member<'a>>,
     /// Values to cover, in the float network's unit.
     range: Range,
     unit: f64,
+    /// Whether its unit is the float network's, because a function of real numbers reads or makes it.
+    pinned: bool,
     /// Of the int8 network's values: in the float network's unit it is `scale / unit`.
     scale: f64,
     power_of_two: bool,
@@ -71,11 +78,20 @@ struct Set<'a> {
     group: usize,
 }
 
+/// A tensor whose values are computed.
+struct Member<'a> {
+    statistics: &'a Statistics,
+    /// Smaller and larger values become these: 0 and infinity for ReLU.
+    limits: [f64; 2],
+}
+
 struct Plan<'a> {
     /// By index of the set's first tensor; others are not used.
     sets: Vec<Set<'a>>,
     /// Set of each tensor.
     set_of: Vec<usize>,
+    /// Limits of each tensor.
+    limits: Vec<[f64; 2]>,
     input: usize,
     output: usize,
 }
@@ -87,33 +103,42 @@ impl<'a> Plan<'a> {
         statistics: &'a [Statistics],
         options: &Options,
     ) -> Self {
-        let mut set_of: Vec<usize> = (0..graph.tensors.len()).collect();
+        let set_of = sets_of(graph, layers);
         let mut limits = vec![UNLIMITED; graph.tensors.len()];
+        let mut computed = vec![false; graph.tensors.len()];
+        computed[graph.input.0] = true;
         for layer in layers {
             limits[layer.output.0] = layer.limits;
-            if let Kind::MaxPool2d(_) = layer.kind {
-                set_of[layer.output.0] = set_of[layer.inputs[0].0];
-            }
+            computed[layer.output.0] = !layer.kind.copies_codes();
         }
         let cut_logits = options.calibrate == Calibrate::MeanSquaredError;
         if cut_logits && has_plain_logits(graph, layers) {
             limits[graph.output.0][0] = statistics[graph.output.0].logit_floor();
         }
-        let tensors = graph.tensors.iter().zip(statistics).zip(limits).enumerate();
-        let sets = tensors.map(|(index, ((tensor, statistics), limits))| {
+        let names = graph.tensors.iter().enumerate();
+        let mut sets: Vec<Set> =
+            names.map(|(index, tensor)| Set::new(index, &tensor.name)).collect();
+        for (index, (statistics, limits)) in statistics.iter().zip(&limits).enumerate() {
+            if !computed[index] {
+                continue;
+            }
             let range = if index == graph.input.0 {
                 let zero = f64::from(options.zero_byte);
                 Range { low: -zero / 255.0, high: (255.0 - zero) / 255.0 }
             } else if index == graph.output.0 && cut_logits {
-                statistics.range(Calibrate::MinMax, limits)
+                statistics.range(Calibrate::MinMax, *limits)
             } else {
-                statistics.range(options.calibrate, limits)
+                statistics.range(options.calibrate, *limits)
             };
-            Set::new(index, &tensor.name, statistics, limits, range)
-        });
-        let sets = sets.collect();
+            sets[set_of[index]].add(Member { statistics, limits: *limits }, range);
+        }
+        for layer in layers {
+            if let Kind::Real(RealOp::Pad(_, value)) = layer.kind {
+                sets[set_of[layer.output.0]].cover(f64::from(*value));
+            }
+        }
         let (input, output) = (set_of[graph.input.0], set_of[graph.output.0]);
-        Self { sets, set_of, input, output }
+        Self { sets, set_of, limits, input, output }
     }
 
     fn set(&self, tensor: TensorId) -> usize {
@@ -122,7 +147,13 @@ impl<'a> Plan<'a> {
 
     /// Decides which scales are powers of two, and makes them so.
     fn choose_units(&mut self, layers: &[Layer], form: Form) -> Result<(), QuantizeError> {
-        for layer in layers.iter().filter(|layer| matches!(layer.kind, Kind::Add)) {
+        for layer in layers.iter().filter(|layer| needs_its_unit(&layer.kind)) {
+            for tensor in layer.inputs.iter().chain([&layer.output]) {
+                let set = self.set(*tensor);
+                self.sets[set].pinned = true;
+            }
+        }
+        for layer in layers.iter().filter(|layer| layer.kind.sums_maps()) {
             let joined = [layer.inputs[0], layer.inputs[1], layer.output].map(|t| self.set(t));
             if form == Form::QLinear && joined.contains(&self.input) {
                 return Err(QuantizeError::AddOfInput { node: layer.name.to_owned() });
@@ -154,10 +185,15 @@ impl<'a> Plan<'a> {
 
     /// Gives the sets of one group a common unit and each a power of two as scale.
     fn make_powers_of_two(&mut self, members: &[usize]) {
+        let pinned = members.iter().any(|&set| self.sets[set].pinned);
+        if pinned && members.contains(&self.input) {
+            // A function of the picture's real values: they cannot be powers of two.
+            return;
+        }
         let unit = if members.contains(&self.input) {
             // 1/255 becomes 1/256: the codes of a picture stay what they are.
             255.0 / 256.0
-        } else if members.contains(&self.output) {
+        } else if pinned || members.contains(&self.output) {
             1.0
         } else {
             self.best_unit(members)
@@ -192,6 +228,55 @@ impl<'a> Plan<'a> {
         units.min_by(|&a, &b| waste(a).total_cmp(&waste(b))).unwrap_or(1.0)
     }
 
+    /// The format of every tensor.
+    fn formats(&self, layers: &[Layer]) -> Result<Vec<Format>, QuantizeError> {
+        let mut formats = Vec::with_capacity(self.set_of.len());
+        for (&set, &limits) in self.set_of.iter().zip(&self.limits) {
+            let Set { unit, .. } = self.sets[set];
+            let quantization = self.sets[set].quantization()?;
+            formats.push(Format { quantization, unit, limits });
+        }
+        for layer in layers {
+            let mut format = formats[layer.output.0];
+            if layer.kind.copies_codes() {
+                let of_inputs = layer.inputs.iter().map(|input| formats[input.0].limits);
+                format.limits = of_inputs.fold([f64::INFINITY, f64::NEG_INFINITY], hull);
+            } else if format.limits[0].is_finite() && format.clamp(layer.limits).is_none() {
+                // A rounded scale leaves codes below a wanted floor; they are used.
+                let Quantization { scale, zero_point } = format.quantization;
+                format.limits[0] =
+                    (-128.0 - f64::from(zero_point)) * f64::from(scale) / format.unit;
+            }
+            formats[layer.output.0] = format;
+        }
+        Ok(formats)
+    }
+
+    /// Raises the scales of what functions and products make a little, until no result lies so near the middle
+    /// between two codes that engines could round it to different ones. A power of two stays one.
+    fn avoid_ties(&mut self, graph: &FloatGraph, layers: &[Layer]) {
+        for _ in 0..MOST_ROUNDS {
+            let mut changed = false;
+            for layer in layers {
+                let set = self.set(layer.output);
+                let read = layer.inputs.iter().map(|&input| &self.sets[self.set(input)]);
+                let Ok(inputs) = read.map(Set::quantization).collect::<Result<Vec<_>, _>>() else {
+                    continue;
+                };
+                let channels = graph.tensor(layer.output).shape.c;
+                if self.sets[set].power_of_two || set == self.input {
+                    continue;
+                }
+                let Some(ties) = Ties::of(&layer.kind, &inputs, channels) else { continue };
+                let scale = ties.free_scale(self.sets[set].scale);
+                changed |= self.sets[set].raise(scale);
+            }
+            if !changed {
+                return;
+            }
+        }
+    }
+
     /// Raises scales until every factor is below [`LARGEST_FACTOR`] and adds are within
     /// [`LARGEST_ADD_RATIO`]. Raising one can ask for another behind it, so it goes round until all
     /// is well.
@@ -201,8 +286,7 @@ impl<'a> Plan<'a> {
             changed = false;
             for layer in layers {
                 let needed = self.needed_scale(layer);
-                let tied: &[TensorId] =
-                    if let Kind::Add = layer.kind { &layer.inputs } else { &[] };
+                let tied: &[TensorId] = if layer.kind.sums_maps() { &layer.inputs } else { &[] };
                 for &tensor in tied.iter().chain([&layer.output]) {
                     let set = self.set(tensor);
                     changed |= self.sets[set].raise(needed);
@@ -215,8 +299,7 @@ impl<'a> Plan<'a> {
     fn needed_scale(&self, layer: &Layer) -> f64 {
         let scale = |tensor: TensorId| self.sets[self.set(tensor)].scale;
         let smallest_scale = match &layer.kind {
-            Kind::MaxPool2d(_) => return 0.0,
-            Kind::Add => {
+            kind if kind.sums_maps() => {
                 let largest = scale(layer.inputs[0]).max(scale(layer.inputs[1]));
                 return largest.max(scale(layer.output)) / LARGEST_ADD_RATIO;
             }
@@ -225,9 +308,39 @@ impl<'a> Plan<'a> {
                 let weights = weights.values.iter().map(|w| f64::from(w.abs()));
                 weights.fold(0.0, f64::max) / LARGEST_CODE
             }
+            Kind::MaxPool2d(_) | Kind::Add | Kind::Real(_) | Kind::Clamp(_) => return 0.0,
         };
         let [x, y] = [layer.inputs[0], layer.output].map(|tensor| &self.sets[self.set(tensor)]);
         x.scale * smallest_scale * (y.unit / x.unit) / LARGEST_FACTOR
+    }
+}
+
+/// The set of each tensor: that of the first input of the layer that copies it, and of all that it is joined
+/// with.
+fn sets_of(graph: &FloatGraph, layers: &[Layer]) -> Vec<usize> {
+    let mut set_of: Vec<usize> = (0..graph.tensors.len()).collect();
+    for layer in layers.iter().filter(|layer| layer.kind.copies_codes()) {
+        let joined = set_of[layer.inputs[0].0];
+        set_of[layer.output.0] = joined;
+        for input in &layer.inputs[1..] {
+            let other = set_of[input.0];
+            set_of.iter_mut().filter(|set| **set == other).for_each(|set| *set = joined);
+        }
+    }
+    set_of
+}
+
+fn hull([low, high]: [f64; 2], other: [f64; 2]) -> [f64; 2] {
+    [low.min(other[0]), high.max(other[1])]
+}
+
+/// Whether a layer computes on real numbers, in whose unit it must get and give them.
+fn needs_its_unit(kind: &Kind) -> bool {
+    match kind {
+        Kind::Real(RealOp::Function(_) | RealOp::Mean { .. }) => true,
+        Kind::Real(RealOp::Combine(function)) => *function == Function::Multiply,
+        Kind::Real(RealOp::Pad(_, value)) => *value != 0.0,
+        _ => false,
     }
 }
 
@@ -244,22 +357,39 @@ fn has_plain_logits(graph: &FloatGraph, layers: &[Layer]) -> bool {
 }
 
 impl<'a> Set<'a> {
-    fn new(
-        group: usize,
-        name: &'a str,
-        statistics: &'a Statistics,
-        limits: [f64; 2],
-        range: Range,
-    ) -> Self {
-        let width = range.high - range.low;
-        // Any scale does for a tensor that is always 0.
-        let scale = if width > 0.0 { width } else { 1.0 } / 255.0;
-        Self { name, statistics, limits, range, unit: 1.0, scale, power_of_two: false, group }
+    /// Without members; any scale does for a tensor that is always 0.
+    fn new(group: usize, name: &'a str) -> Self {
+        let range = Range { low: 0.0, high: 0.0 };
+        Self {
+            name,
+            members: Vec::new(),
+            range,
+            unit: 1.0,
+            pinned: false,
+            scale: 1.0 / 255.0,
+            power_of_two: false,
+            group,
+        }
+    }
+
+    /// Adds a member, of whose values these are to be covered.
+    fn add(&mut self, member: Member<'a>, Range { low, high }: Range) {
+        self.members.push(member);
+        self.cover(low);
+        self.cover(high);
+    }
+
+    fn cover(&mut self, value: f64) {
+        self.range.low = self.range.low.min(value);
+        self.range.high = self.range.high.max(value);
+        let width = self.range.high - self.range.low;
+        self.scale = if width > 0.0 { width } else { 1.0 } / 255.0;
     }
 
     /// Squared error of quantization with `scale`.
     fn error(&self, scale: f64) -> f64 {
-        self.statistics.error(&self.range.format_with(scale / self.unit), self.limits)
+        let format = self.range.format_with(scale / self.unit);
+        self.members.iter().map(|member| member.statistics.error(&format, member.limits)).sum()
     }
 
     /// Makes the scale at least `needed`; says whether that changed it.
@@ -272,7 +402,7 @@ impl<'a> Set<'a> {
         true
     }
 
-    fn format(&self) -> Result<Format, QuantizeError> {
+    fn quantization(&self) -> Result<Quantization, QuantizeError> {
         if !(SMALLEST_SCALE..=1.0 / SMALLEST_SCALE).contains(&self.scale) {
             return Err(QuantizeError::ScaleRange {
                 name: self.name.to_owned(),
@@ -280,12 +410,21 @@ impl<'a> Set<'a> {
             });
         }
         let RealFormat { zero_point, .. } = self.range.format_with(self.scale / self.unit);
-        let quantization = Quantization { scale: self.scale as f32, zero_point: zero_point as i8 };
-        // A rounded scale leaves codes below a wanted floor; they are used.
-        let [mut floor, ceiling] = self.limits;
-        if floor.is_finite() {
-            floor = (-128.0 - zero_point) * self.scale / self.unit;
-        }
-        Ok(Format { quantization, unit: self.unit, limits: [floor, ceiling] })
+        Ok(Quantization { scale: self.scale as f32, zero_point: zero_point as i8 })
+    }
+}
+
+impl Format {
+    /// The codes that values within `limits`, in the float network's unit, have; `None` if they can have all.
+    pub fn clamp(&self, limits: [f64; 2]) -> Option<[i8; 2]> {
+        let Quantization { scale, zero_point } = self.quantization;
+        let code = |limit: f64| {
+            let steps = (limit * self.unit / f64::from(scale)).round_ties_even();
+            (steps + f64::from(zero_point)).clamp(-128.0, 127.0) as i8
+        };
+        // Infinite limits are beyond all codes; one code beyond a limit is rounding.
+        let [low, high] = limits.map(code);
+        let codes = [if low <= -127 { -128 } else { low }, if high >= 126 { 127 } else { high }];
+        (codes != [-128, 127]).then_some(codes)
     }
 }

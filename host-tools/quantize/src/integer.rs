@@ -6,6 +6,7 @@
 use crate::QuantizeError;
 use crate::structure::check_int8;
 use crate::taps::{positions, visit_taps};
+use thumbnet_graph::evaluate::evaluate_node;
 use thumbnet_graph::requantization::direct_factor;
 use thumbnet_graph::{Conv2d, Int8Graph, Int8Weights, Node, Op, Quantization, Shape, Window};
 
@@ -62,12 +63,12 @@ fn run_node(
             let rhs = codes[other.0].iter().map(|code| real(graph.tensor(other).format, code));
             Ok(lhs.zip(rhs).map(|(a, b)| quantize(a + b, y_format)).collect())
         }
-        Op::Clip(_) => unreachable!("a valid int8 graph has no Clip"),
+        Op::Clip(_) | Op::Real(_) => unreachable!("a valid int8 graph has none of these"),
         Op::Relu => {
             let positive = |&code: &i8| dequantize(code, x_format).max(0.0);
             Ok(x.iter().map(|code| quantize(positive(code), y_format)).collect())
         }
-        Op::Codes(_) => unreachable!("quantization makes none of these"),
+        Op::Codes(_) => Ok(evaluate_node(graph, node, codes)),
     }
 }
 
@@ -181,7 +182,7 @@ pub(crate) fn dequantize(code: i8, format: Quantization) -> f32 {
 }
 
 /// QuantizeLinear: division, half to even, saturation.
-fn quantize(real: f32, format: Quantization) -> i8 {
+pub(crate) fn quantize(real: f32, format: Quantization) -> i8 {
     let rounded = (real / format.scale).round_ties_even() + f32::from(format.zero_point);
     rounded.clamp(-128.0, 127.0) as i8
 }

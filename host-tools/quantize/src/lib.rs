@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod calibrate;
+mod codes;
 mod equalize;
 mod error;
 pub mod float;
@@ -18,15 +19,20 @@ pub mod integer;
 mod lower;
 mod meaning;
 mod normalize;
+#[cfg(test)]
+mod operators;
+mod real;
 mod report;
 #[cfg(test)]
 mod sample;
+mod separate;
 mod snap;
 mod statistics;
 mod structure;
 mod taps;
 #[cfg(test)]
 mod tests;
+mod ties;
 mod weights;
 
 pub use calibrate::Calibrate;
@@ -39,8 +45,8 @@ pub use report::LayerReport;
 
 use formats::Format;
 use lower::{Kind, Layer};
-use thumbnet_graph::onnx::Form;
-use thumbnet_graph::{FloatGraph, Graph, Int8Graph, Node, Op, Tensor, TensorId};
+use thumbnet_graph::onnx::{Form, is_writable_node};
+use thumbnet_graph::{FloatGraph, Graph, Int8Graph, Node, Op, Shape, Tensor, TensorId};
 use weights::{Cost, quantize_weights};
 
 /// A quantized network and what quantization did to its layers.
@@ -131,21 +137,28 @@ fn quantize_as_it_is(
     options: &Options,
 ) -> Result<Quantized, QuantizeError> {
     let zero_byte = options.zero_byte;
+    graph.validate()?;
+    let separated = separate::picture_from_others(graph);
+    let graph = separated.as_ref().unwrap_or(graph);
     let statistics = calibrate::observe(graph, calibration, zero_byte)?;
     let layers = lower::lower(graph);
-    let formats = formats::choose(graph, &layers, &statistics, options)?;
+    let mut formats = formats::choose(graph, &layers, &statistics, options)?;
+    let layers = lower::with_clamps(layers, &mut formats);
     let mut assembly = Assembly::new(graph, &formats);
     let mut costs = Vec::with_capacity(layers.len());
     for layer in &layers {
         costs.push(assembly.push(layer, options.form)?);
     }
     let int8 = assembly.finish();
+    if let Some(node) = int8.nodes.iter().find(|node| !is_writable_node(&int8, node)) {
+        return Err(QuantizeError::Unwritable { node: node.name.clone() });
+    }
     let meaning = Meaning::new(&int8, &layers, &formats);
     let noise = report::measure_noise(graph, &int8, &layers, &formats, calibration, zero_byte)?;
     let layers = layers.iter().zip(noise).zip(costs);
     let layers = layers
         .map(|((layer, sqnr_db), cost)| {
-            LayerReport::new(layer.name, layer.op_name(), sqnr_db, cost)
+            LayerReport::new(&layer.name, layer.op_name(), sqnr_db, cost)
         })
         .collect();
     Ok(Quantized { graph: int8, layers, meaning, equalized: false })
@@ -176,7 +189,7 @@ impl<'a> Assembly<'a> {
         }
         let (input, output) = (TensorId(0), TensorId(0));
         let int8 = Graph { tensors: Vec::new(), nodes: Vec::new(), input, output, metadata };
-        let ids = vec![None; float.tensors.len()];
+        let ids = vec![None; formats.len()];
         let mut assembly = Self { float, formats, int8, ids };
         assembly.int8.input = assembly.tensor(float.input);
         assembly
@@ -188,24 +201,43 @@ impl<'a> Assembly<'a> {
             return id;
         }
         let Tensor { name, shape, .. } = self.float.tensor(source).clone();
+        self.add(source, name, shape)
+    }
+
+    /// Makes the int8 tensor of a float tensor, or of one between a layer and its clamp.
+    fn add(&mut self, source: TensorId, name: String, shape: Shape) -> TensorId {
         let format = self.formats[source.0].quantization;
         let id = self.int8.add_tensor(Tensor { name, shape, format });
         self.ids[source.0] = Some(id);
         id
     }
 
+    /// The int8 tensor that a layer makes.
+    fn output(&mut self, layer: &Layer) -> (TensorId, Shape) {
+        let Tensor { name, shape, .. } =
+            self.float.tensor(layer.compared(self.float.tensors.len()));
+        if layer.output.0 < self.float.tensors.len() {
+            return (self.tensor(layer.output), *shape);
+        }
+        (self.add(layer.output, format!("{name}_unclamped"), *shape), *shape)
+    }
+
     fn push(&mut self, layer: &Layer, form: Form) -> Result<Cost, QuantizeError> {
         let ends = [layer.inputs[0], layer.output].map(|tensor| self.formats[tensor.0]);
-        let shape = self.float.tensor(layer.output).shape;
+        let inputs: Vec<TensorId> = layer.inputs.iter().map(|&input| self.tensor(input)).collect();
+        let (output, shape) = self.output(layer);
         let quantized = quantize_weights(layer, shape, ends, form).transpose()?;
         let (op, cost) = match (quantized, &layer.kind) {
             (Some((conv, cost)), _) => (Op::Conv2d(conv), cost),
             (None, Kind::MaxPool2d(window)) => (Op::MaxPool2d(*window), Cost::default()),
+            (None, Kind::Real(op)) => {
+                let input = self.int8.tensor(inputs[0]).shape;
+                (Op::Codes(codes::operation(op, input, ends)), Cost::default())
+            }
+            (None, Kind::Clamp(limits)) => (codes::clamp(*limits, ends[1]), Cost::default()),
             (None, _) => (Op::Add, Cost::default()),
         };
-        let inputs = layer.inputs.iter().map(|&input| self.tensor(input)).collect();
-        let output = self.tensor(layer.output);
-        self.int8.nodes.push(Node { name: layer.name.to_owned(), op, inputs, output });
+        self.int8.nodes.push(Node { name: layer.name.clone(), op, inputs, output });
         Ok(cost)
     }
 

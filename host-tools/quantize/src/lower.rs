@@ -1,7 +1,8 @@
 //! From the nodes of a float network to the layers an int8 network has: ReLU and Clip become the
 //! saturation of the layer before them, an average becomes a convolution.
 
-use thumbnet_graph::{FloatGraph, FloatWeights, Node, Op, TensorId, Window};
+use crate::formats::Format;
+use thumbnet_graph::{FloatGraph, FloatWeights, Node, Op, RealOp, TensorId, Window};
 
 /// What an int8 layer computes.
 #[derive(Clone, Debug)]
@@ -14,6 +15,27 @@ pub(crate) enum Kind<'a> {
     MaxPool2d(Window),
     /// Sum of two maps.
     Add,
+    /// Any other operation on real numbers.
+    Real(&'a RealOp),
+    /// The codes of its input clamped to a smallest and a largest one.
+    Clamp([i8; 2]),
+}
+
+impl Kind<'_> {
+    /// Whether every code of the output is one of an input's, so that both have one format.
+    pub fn copies_codes(&self) -> bool {
+        match self {
+            Self::MaxPool2d(_) | Self::Clamp(_) => true,
+            Self::Real(op) => op.copies_elements(),
+            _ => false,
+        }
+    }
+
+    /// Whether it adds maps, or subtracts them.
+    pub fn sums_maps(&self) -> bool {
+        use thumbnet_graph::Function::{Add, Subtract};
+        matches!(self, Self::Add | Self::Real(RealOp::Combine(Add | Subtract)))
+    }
 }
 
 /// No limits.
@@ -23,24 +45,33 @@ pub(crate) const UNLIMITED: [f64; 2] = [f64::NEG_INFINITY, f64::INFINITY];
 #[derive(Clone, Debug)]
 pub(crate) struct Layer<'a> {
     /// Name of the float node.
-    pub name: &'a str,
+    pub name: String,
     /// What it computes.
     pub kind: Kind<'a>,
-    /// One tensor, two for an add.
+    /// One tensor, two for an add, several where maps are joined.
     pub inputs: Vec<TensorId>,
     /// The tensor it makes; that of the activation function if one was taken in.
     pub output: TensorId,
     /// Between which values results are clamped; infinite for no limit.
     pub limits: [f64; 2],
+    /// The tensor of the float network that has the results before they are clamped.
+    pub unclamped: TensorId,
 }
 
 impl Layer<'_> {
+    /// The tensor of the float network, which has `tensors`, that has what the layer makes.
+    pub fn compared(&self, tensors: usize) -> TensorId {
+        if self.output.0 < tensors { self.output } else { self.unclamped }
+    }
+
     /// The operation's name in the ONNX file.
     pub fn op_name(&self) -> &'static str {
-        match self.kind {
+        match &self.kind {
             Kind::Conv2d { .. } | Kind::Sum { .. } => "Conv",
             Kind::MaxPool2d(_) => "MaxPool",
             Kind::Add => "Add",
+            Kind::Real(op) => op.name(),
+            Kind::Clamp(_) => "Clip",
         }
     }
 
@@ -60,7 +91,7 @@ pub(crate) fn lower(graph: &FloatGraph) -> Vec<Layer<'_>> {
                 node,
                 Kind::Conv2d { window: conv.window, groups: conv.groups, weights: &conv.weights },
             )),
-            Op::AveragePool2d(window) => {
+            Op::AveragePool2d(window) | Op::Real(RealOp::Mean { window, counts_padding: true }) => {
                 let weight = 1.0 / window.taps() as f64;
                 layers.push(layer(node, Kind::Sum { window: *window, weight }));
             }
@@ -68,6 +99,7 @@ pub(crate) fn lower(graph: &FloatGraph) -> Vec<Layer<'_>> {
             Op::Add => layers.push(layer(node, Kind::Add)),
             Op::Relu => clamp(&mut layers, node, [0.0, f64::INFINITY], &readers),
             Op::Clip(limits) => clamp(&mut layers, node, limits.map(f64::from), &readers),
+            Op::Real(op) => layers.push(layer(node, Kind::Real(op))),
             Op::Codes(_) => unreachable!("a valid float graph has none of these"),
         }
     }
@@ -76,12 +108,39 @@ pub(crate) fn lower(graph: &FloatGraph) -> Vec<Layer<'_>> {
 
 fn layer<'a>(node: &'a Node<FloatWeights>, kind: Kind<'a>) -> Layer<'a> {
     Layer {
-        name: &node.name,
+        name: node.name.clone(),
         kind,
         inputs: node.inputs.clone(),
         output: node.output,
         limits: UNLIMITED,
+        unclamped: node.output,
     }
+}
+
+/// `layers` with a layer behind each one whose limits the ends of its codes are not. `formats` gets the tensor
+/// between the two.
+pub(crate) fn with_clamps<'a>(layers: Vec<Layer<'a>>, formats: &mut Vec<Format>) -> Vec<Layer<'a>> {
+    let mut all = Vec::with_capacity(layers.len());
+    for layer in layers {
+        let format = formats[layer.output.0];
+        let Some(codes) = format.clamp(layer.limits) else {
+            all.push(layer);
+            continue;
+        };
+        let between = TensorId(formats.len());
+        formats.push(Format { limits: UNLIMITED, ..format });
+        let clamp = Layer {
+            name: format!("{}_clamp", layer.name),
+            kind: Kind::Clamp(codes),
+            inputs: vec![between],
+            output: layer.output,
+            limits: UNLIMITED,
+            unclamped: layer.unclamped,
+        };
+        all.push(Layer { output: between, limits: UNLIMITED, ..layer });
+        all.push(clamp);
+    }
+    all
 }
 
 /// Who reads the tensors of a graph.
@@ -100,10 +159,18 @@ impl Readers {
         for node in &graph.nodes {
             for input in &node.inputs {
                 count[input.0] += 1;
-                by_add[input.0] |= matches!(node.op, Op::Add);
+                by_add[input.0] |= adds(&node.op);
             }
         }
         Self { count, by_add }
+    }
+}
+
+fn adds(op: &Op<FloatWeights>) -> bool {
+    match op {
+        Op::Add => true,
+        Op::Real(op) => Kind::Real(op).sums_maps(),
+        _ => false,
     }
 }
 
@@ -119,31 +186,40 @@ fn clamp<'a>(
     limits: [f64; 2],
     readers: &Readers,
 ) {
-    let copy = layer(node, Kind::Sum { window: Window::UNIT, weight: 1.0 });
+    let copy = Layer {
+        unclamped: node.inputs[0],
+        ..layer(node, Kind::Sum { window: Window::UNIT, weight: 1.0 })
+    };
     let is_bounded = limits[1].is_finite();
     match before_pools(layers, node.inputs[0], readers) {
         None => layers.push(Layer { limits, ..copy }),
-        Some([_, clamped]) if is_bounded && matches!(layers[clamped].kind, Kind::Add) => {
+        Some([_, limited]) if is_bounded && layers[limited].kind.sums_maps() => {
             layers.push(Layer { limits, ..copy });
         }
-        Some([_, clamped]) if is_bounded && readers.by_add[node.output.0] => {
-            layers[clamped].limit(limits);
+        Some([_, limited]) if is_bounded && readers.by_add[node.output.0] => {
+            layers[limited].limit(limits);
             layers.push(copy);
         }
-        Some([last, clamped]) => {
-            layers[clamped].limit(limits);
+        Some([last, limited]) => {
+            layers[limited].limit(limits);
             layers[last].output = node.output;
         }
     }
 }
 
-/// The layer that makes `tensor`, and the one before the max pools that it ends, if nothing else
-/// reads what they make.
+/// The layer that makes `tensor`, and the one before the max pools and copies that it ends, if nothing else
+/// reads what they make; joined maps have no one layer before them.
 fn before_pools(layers: &[Layer], tensor: TensorId, readers: &Readers) -> Option<[usize; 2]> {
     let last = sole_maker(layers, tensor, readers)?;
     let mut clamped = last;
-    while matches!(layers[clamped].kind, Kind::MaxPool2d(_)) {
-        clamped = sole_maker(layers, layers[clamped].inputs[0], readers)?;
+    while layers[clamped].kind.copies_codes() {
+        let passes = match layers[clamped].kind {
+            Kind::Real(RealOp::Pad(_, value)) => *value == 0.0,
+            Kind::Real(RealOp::Concat(_)) => false,
+            _ => true,
+        };
+        let input = Some(layers[clamped].inputs[0]).filter(|_| passes)?;
+        clamped = sole_maker(layers, input, readers)?;
     }
     Some([last, clamped])
 }
@@ -179,7 +255,7 @@ mod tests {
         builder.conv2d("d", 2, 1).add("add", skip).clip("clip2", [0.0, 6.0]);
         let graph = builder.finish();
         let layers = lower(&graph);
-        let names: Vec<&str> = layers.iter().map(|layer| layer.name).collect();
+        let names: Vec<&str> = layers.iter().map(|layer| layer.name.as_str()).collect();
         assert_eq!(names, ["c", "clip", "d", "add", "clip2"]);
         let limits: Vec<[f64; 2]> = layers.iter().map(|layer| layer.limits).collect();
         let clip = [0.0, 6.0];

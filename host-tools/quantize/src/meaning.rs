@@ -43,7 +43,7 @@ impl Meaning {
                 (f64::from(code) * step) as f32
             });
             let (values, bias) = (values.collect(), bias.collect());
-            weights.push((layer.name.to_owned(), FloatWeights { values, bias }));
+            weights.push((layer.name.clone(), FloatWeights { values, bias }));
         }
         Self { levels: levels.collect(), weights }
     }

@@ -52,7 +52,8 @@ pub(crate) fn measure_noise(
             let codes = run_picture(int8, picture)?;
             let power = |(layer, node): (&Layer, &Node<Int8Weights>)| {
                 let format = formats[layer.output.0];
-                let pairs = reals[layer.output.0].iter().zip(&codes[node.output.0]);
+                let compared = layer.compared(float.tensors.len());
+                let pairs = reals[compared.0].iter().zip(&codes[node.output.0]);
                 pairs.fold([0.0, 0.0], |[signal, noise], (&real, &code)| {
                     // The float tensor is not yet cut where the int8 tensor is on purpose: by an
                     // activation that was moved before a pool, or far below any winning logit.

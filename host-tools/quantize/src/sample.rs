@@ -3,7 +3,8 @@
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use thumbnet_graph::{
-    Conv2d, FloatGraph, FloatWeights, Graph, Metadata, Node, Op, Shape, Tensor, TensorId, Window,
+    Conv2d, FloatGraph, FloatWeights, Graph, Metadata, Node, Op, RealOp, Shape, Tensor, TensorId,
+    Window,
 };
 
 /// Builds a float network layer by layer, with He-scaled random weights.
@@ -126,6 +127,15 @@ impl Builder {
         let [h, w] = window.positions(h, w).expect("a test's window fits its map");
         let inputs = vec![self.here];
         self.push(name, op, inputs, Shape::new(h, w, channels))
+    }
+
+    /// An operation on real numbers over these tensors.
+    pub fn real(&mut self, name: &str, op: RealOp, inputs: &[TensorId]) -> &mut Self {
+        let shapes: Vec<Shape> =
+            inputs.iter().map(|&input| self.graph.tensor(input).shape).collect();
+        let op = Op::Real(op);
+        let shape = op.output_shape(&shapes).expect("a test's operation fits its maps");
+        self.push(name, op, inputs.to_vec(), shape)
     }
 
     fn push(

@@ -65,11 +65,11 @@ pub(crate) fn quantize_weights(
     let (window, groups) = match &layer.kind {
         Kind::Conv2d { window, groups, .. } => (*window, *groups),
         Kind::Sum { window, .. } => (*window, output.c),
-        Kind::MaxPool2d(_) | Kind::Add => return None,
+        Kind::MaxPool2d(_) | Kind::Add | Kind::Real(_) | Kind::Clamp(_) => return None,
     };
     let channels: Vec<Result<QuantizedChannel, QuantizeError>> = (0..output.c)
         .into_par_iter()
-        .map(|index| ends.quantize(&ends.channel(&layer.kind, index, output.c), layer.name, index))
+        .map(|index| ends.quantize(&ends.channel(&layer.kind, index, output.c), &layer.name, index))
         .collect();
     let mut weights = Int8Weights { values: Vec::new(), bias: Vec::new(), scales: Vec::new() };
     let mut cost = Cost::default();
@@ -124,7 +124,9 @@ impl Ends {
                 let weights = vec![weight; window.taps()];
                 Channel { weights, bias: 0.0, largest_code, smallest_factor: 0.0 }
             }
-            Kind::MaxPool2d(_) | Kind::Add => unreachable!("pools and adds have no channels"),
+            Kind::MaxPool2d(_) | Kind::Add | Kind::Real(_) | Kind::Clamp(_) => {
+                unreachable!("only convolutions have channels")
+            }
         }
     }
 

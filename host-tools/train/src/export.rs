@@ -125,7 +125,7 @@ impl Builder {
         let shape = match &op {
             Op::Conv2d(conv) => slide(&conv.window, conv.weights.bias.len()),
             Op::MaxPool2d(window) | Op::AveragePool2d(window) => slide(window, map.c),
-            Op::Add | Op::Relu | Op::Clip(_) | Op::Codes(_) => map,
+            Op::Add | Op::Relu | Op::Clip(_) | Op::Codes(_) | Op::Real(_) => map,
         };
         self.push(name, op, vec![from], shape)
     }

@@ -35,7 +35,7 @@ fn run(graph: &FloatGraph, input: Vec<f32>) -> Vec<f32> {
             }),
             Op::Relu => x.iter().map(|value| value.max(0.0)).collect(),
             Op::Add => x.iter().zip(&maps[node.inputs[1].0]).map(|(a, b)| a + b).collect(),
-            Op::Clip(_) | Op::Codes(_) => panic!("no such layer"),
+            Op::Clip(_) | Op::Codes(_) | Op::Real(_) => panic!("no such layer"),
         };
     }
     maps.swap_remove(graph.output.0)

@@ -7,7 +7,9 @@ use crate::call::Call;
 use crate::error::CompileError;
 use crate::fold::fold_zero_point;
 use thumbnet_graph::qlinear::{product_rule, sum_rule};
-use thumbnet_graph::{Axis, CodesOp, Combine, Mean, MeanArithmetic, Quantization, ZeroPoint};
+use thumbnet_graph::{
+    Axis, CodesOp, Combine, Lookup, Mean, MeanArithmetic, Quantization, ZeroPoint,
+};
 use thumbnet_kernels::portable::{self, AveragePoolFloat, Function, Pad, Rule};
 use thumbnet_kernels::requantize::Rounding;
 
@@ -20,7 +22,7 @@ pub(super) fn lower(site: &Site<'_>, op: &CodesOp) -> Result<(Call, u64), Compil
             let codes = (i8::MIN..=i8::MAX).map(|code| code.max(*min).min(*max));
             (Call::Lookup { tables: codes.collect() }, 0)
         }
-        CodesOp::Lookup(results) => {
+        CodesOp::Lookup(Lookup { results, .. }) => {
             let clamp = |code: &i8| (*code).max(site.min()).min(site.max());
             (Call::Lookup { tables: results.iter().map(clamp).collect() }, 0)
         }

@@ -98,7 +98,7 @@ pub(crate) fn lower(graph: &Int8Graph, group: &Group) -> Result<Lowered, Compile
         Op::AveragePool2d(window) => pool::lower_average(&site, window)?,
         Op::Relu => pool::lower_relu(&site)?,
         Op::Add => (add::lower(&site)?, 0),
-        Op::Clip(_) => unreachable!("a valid int8 graph has no Clip"),
+        Op::Clip(_) | Op::Real(_) => unreachable!("a valid int8 graph has none of these"),
         Op::Codes(op) => codes::lower(&site, op)?,
     };
     Ok(Lowered {

@@ -1,7 +1,7 @@
 //! The operations on codes as onnxruntime without optimizations computes them, as plainly as can be.
 
 use super::{Map, positions, quantize, real, saturate, step};
-use crate::codes_op::{Axis, CodesOp, Combine, Mean, MeanArithmetic, ZeroPoint};
+use crate::codes_op::{Axis, CodesOp, Combine, Lookup, Mean, MeanArithmetic, ZeroPoint};
 use crate::graph::Quantization;
 use thumbnet_kernels::geometry::Shape;
 use thumbnet_kernels::portable::{Function, SumOrder};
@@ -15,7 +15,7 @@ pub(super) fn evaluate(op: &CodesOp, maps: &[Map<'_>], made: Shape, to: Quantiza
             .map(|at| combined(*combine, [(x, at), (maps[1], at % maps[1].codes.len())], to))
             .collect(),
         CodesOp::Clip([min, max]) => x.codes.iter().map(|code| *code.clamp(min, max)).collect(),
-        CodesOp::Lookup(results) => {
+        CodesOp::Lookup(Lookup { results, .. }) => {
             let entry = |(at, code): (usize, &i8)| {
                 let table = if results.len() == 256 { 0 } else { at % x.shape.c };
                 results[table * 256 + (i16::from(*code) + 128) as usize]

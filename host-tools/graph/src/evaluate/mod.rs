@@ -28,12 +28,16 @@ pub fn evaluate(graph: &Int8Graph, input: &[i8]) -> Vec<Vec<i8>> {
     assert_eq!(input.len(), graph.tensor(graph.input).shape.len(), "length of the input");
     codes[graph.input.0] = input.to_vec();
     for node in &graph.nodes {
-        codes[node.output.0] = node_codes(graph, node, &codes);
+        codes[node.output.0] = evaluate_node(graph, node, &codes);
     }
     codes
 }
 
-fn node_codes(graph: &Int8Graph, node: &Node<Int8Weights>, codes: &[Vec<i8>]) -> Vec<i8> {
+/// The codes that one node of a valid graph makes, of the `codes` of all tensors before it.
+///
+/// # Panics
+/// If the graph is not valid or a map that the node reads has the wrong length.
+pub fn evaluate_node(graph: &Int8Graph, node: &Node<Int8Weights>, codes: &[Vec<i8>]) -> Vec<i8> {
     let map = |index: usize| {
         let id = node.inputs[index];
         let tensor = graph.tensor(id);
@@ -60,7 +64,7 @@ fn node_codes(graph: &Int8Graph, node: &Node<Int8Weights>, codes: &[Vec<i8>]) ->
             let sum = |at| real(x, at) + real(y, at);
             (0..output.shape.len()).map(|at| quantize(sum(at), output.format)).collect()
         }
-        Op::Clip(_) => unreachable!("a valid int8 graph has no Clip"),
+        Op::Clip(_) | Op::Real(_) => unreachable!("a valid int8 graph has none of these"),
         Op::Relu => x.codes.iter().map(|&code| code.max(x.format.zero_point)).collect(),
     }
 }

@@ -6,11 +6,15 @@ use super::proto::{
     data_type,
 };
 use super::{Form, OnnxError, read_float, write};
+use crate::codes_op::Axis;
+use crate::formula::{Binary, Formula, Unary};
 use crate::graph::FloatGraph;
 use crate::op::{FloatWeights, Op};
+use crate::real_op::RealOp;
 use crate::testing::seed_cnn;
 use prost::Message;
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
+use thumbnet_kernels::portable::Function;
 
 /// A model in the making: each node reads the value that was made last.
 struct Model {
@@ -195,7 +199,8 @@ fn relu6_is_a_clip_with_room_on_both_sides_of_0() {
     assert_eq!(clipped(-1.0, 1.0).graph().nodes[0].op, Op::Clip([-1.0, 1.0]));
     assert_eq!(clipped(0.0, f32::INFINITY).graph().nodes[0].op, Op::Relu);
     for (low, high) in [(0.5, 6.0), (-6.0, 0.0), (6.0, 0.0)] {
-        assert!(clipped(low, high).refusal().contains("it clips to"));
+        let clip = Formula::unary(Unary::Clip([low, high]), Formula::Element);
+        assert_eq!(clipped(low, high).graph().nodes[0].op, function(clip));
     }
 }
 
@@ -208,7 +213,98 @@ fn a_constant_on_the_left_is_subtracted_from() {
     let weights = conv2d(&graph, 0, Window::UNIT, 1);
     assert_eq!((weights.values[0], weights.bias[0]), (-1.0, 1.0));
     model.node_of("Div", vec!["one".to_owned(), "x".to_owned()], vec![]);
-    assert!(model.refusal().contains("it divides by a map"));
+    let one = Formula::Numbers(vec![1.0]);
+    let quotient = Formula::binary(Binary::Div, one, Formula::Element);
+    assert_eq!(model.graph().nodes[0].op, function(quotient));
+}
+
+fn function(formula: Formula) -> Op<FloatWeights> {
+    Op::Real(RealOp::Function(formula))
+}
+
+#[test]
+fn an_operator_on_two_functions_of_one_map_is_one_function() {
+    let mut model = Model::new(&[1, 2, 1, 1]);
+    model.node("Sigmoid", &[], vec![]).node("Mul", &["x"], vec![]);
+    let graph = model.graph();
+    assert_eq!((graph.nodes.len(), graph.tensors.len()), (1, 2));
+    let Op::Real(RealOp::Function(silu)) = &graph.nodes[0].op else { panic!("a function") };
+    assert!((silu.at(1.0, 0) - 0.731_058_6).abs() < 1e-6);
+    // x * clip(x + 3, 0, 6) / 6: the division comes after the map's last second reading.
+    let mut model = Model::new(&[1, 2, 1, 1]);
+    model.constant("three", &[], &[3.0]).constant("six", &[], &[6.0]).constant("zero", &[], &[0.0]);
+    model.node("Add", &["three"], vec![]).node("Clip", &["zero", "six"], vec![]);
+    model.node("Mul", &["x"], vec![]).node("Div", &["six"], vec![]);
+    let graph = model.graph();
+    let names: Vec<&str> = graph.nodes.iter().map(|node| node.name.as_str()).collect();
+    assert_eq!(names, ["Mul2", "Div3"]);
+}
+
+#[test]
+fn maps_are_joined_gated_padded_and_shuffled() {
+    let mut model = Model::new(&[1, 4, 4, 6]);
+    let padding = TensorProto {
+        name: "pads".to_owned(),
+        dims: vec![8],
+        data_type: data_type::INT64,
+        int64_data: vec![0, 0, 1, 0, 0, 0, 0, 2],
+        ..Default::default()
+    };
+    let shape = |name: &str, dims: &[i64]| TensorProto {
+        name: name.to_owned(),
+        dims: vec![dims.len() as i64],
+        data_type: data_type::INT64,
+        int64_data: dims.to_vec(),
+        ..Default::default()
+    };
+    model.graph.initializer.extend([
+        padding,
+        shape("groups", &[1, 2, 4, 5, 8]),
+        shape("map", &[1, 8, 5, 8]),
+    ]);
+    model.node("Concat", &["x"], vec![int("axis", 1)]).node("Pad", &["pads"], vec![]);
+    let padded = model.here.clone();
+    model.node("GlobalAveragePool", &[], vec![]).node("Mul", &[&padded], vec![]);
+    model.node("Reshape", &["groups"], vec![]);
+    model.node("Transpose", &[], vec![ints("perm", &[0, 2, 1, 3, 4])]);
+    model.node("Reshape", &["map"], vec![]).node("GlobalMaxPool", &[], vec![]);
+    let graph = model.graph();
+    let [concat, pad, _, gate, shuffle, _] = &graph.nodes[..] else { panic!("{:?}", graph.nodes) };
+    assert_eq!(concat.op, Op::Real(RealOp::Concat(Axis::Channels)));
+    let border = Padding { top: 1, left: 0, bottom: 0, right: 2 };
+    assert_eq!(pad.op, Op::Real(RealOp::Pad(border, 0.0)));
+    assert_eq!(gate.op, Op::Real(RealOp::Combine(Function::Multiply)));
+    // The map comes first, whatever the file says.
+    assert_eq!(gate.inputs[0], pad.output);
+    assert!(matches!(shuffle.op, Op::Real(RealOp::Rearrange(Shape { h: 5, w: 8, c: 8 }, _))));
+}
+
+#[test]
+fn a_slope_for_each_channel_is_a_function() {
+    let mut model = Model::new(&[1, 3, 1, 1]);
+    model.constant("slopes", &[3, 1, 1], &[0.5, 0.25, 0.1]).node("PRelu", &["slopes"], vec![]);
+    let slopes = Formula::Numbers(vec![0.5, 0.25, 0.1]);
+    let leak = Formula::binary(Binary::PRelu, Formula::Element, slopes);
+    assert_eq!(model.graph().nodes[0].op, function(leak));
+    let mut model = Model::new(&[1, 3, 1, 1]);
+    model.constant("high", &[], &[6.0]).node("Min", &["high"], vec![]);
+    assert_eq!(model.graph().nodes[0].op, Op::Clip([f32::NEG_INFINITY, 6.0]));
+}
+
+#[test]
+fn averages_count_padding_or_not() {
+    for counts in [0, 1] {
+        let mut model = Model::new(&[1, 2, 4, 4]);
+        let attributes = vec![
+            ints("kernel_shape", &[3, 3]),
+            ints("pads", &[1, 1, 1, 1]),
+            int("count_include_pad", counts),
+        ];
+        model.node("AveragePool", &[], attributes).node("GlobalMaxPool", &[], vec![]);
+        let mean = &model.graph().nodes[0].op;
+        let counted = matches!(mean, Op::Real(RealOp::Mean { counts_padding: true, .. }));
+        assert_eq!(counted, counts == 1, "{mean:?}");
+    }
 }
 
 #[test]
@@ -232,9 +328,9 @@ fn what_is_no_float_classifier_is_refused_by_name() {
         assert!(message.contains(words), "{message}");
     }
     assert!(refusal("Mul", &[1], &[f32::NAN]).contains("infinite or not a number"));
-    let mut product = Model::new(&[1, 1, 2, 2]);
-    product.node_of("Mul", vec!["x".to_owned(), "x".to_owned()], vec![]);
-    assert!(product.refusal().contains("it combines two maps"));
+    let mut quotient = Model::new(&[1, 2, 2, 2]);
+    quotient.node("GlobalMaxPool", &[], vec![]).node("Div", &["x"], vec![]);
+    assert!(quotient.refusal().contains("it combines two different maps"));
     let mut unbiased = Model::new(&[1, 1, 2, 2]);
     unbiased.constant("w", &[2, 1, 1, 1], &[1.0, 2.0]).constant("b", &[3], &[0.0; 3]);
     unbiased.node("Conv", &["w", "b"], vec![]);

@@ -2,7 +2,7 @@
 
 use super::Random;
 use super::random_graph::GraphBuilder;
-use crate::codes_op::{Axis, CodesOp, Combine, Mean, MeanArithmetic, ZeroPoint};
+use crate::codes_op::{Axis, CodesOp, Combine, Lookup, Mean, MeanArithmetic, ZeroPoint};
 use crate::graph::{Int8Graph, Quantization, TensorId};
 use crate::op::Op;
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
@@ -40,7 +40,10 @@ impl GraphBuilder {
             }
             5 => {
                 let tables = if self.random.one_in(2) { shape.c } else { 1 };
-                let op = CodesOp::Lookup(self.random.codes(256 * tables));
+                let op = CodesOp::Lookup(Lookup {
+                    results: self.random.codes(256 * tables),
+                    formula: None,
+                });
                 self.other_format(op, vec![map])
             }
             6 | 7 => self.joined(map),

@@ -69,7 +69,7 @@ fn node_output(graph: &Int8Graph, node: &Node<Int8Weights>, maps: &[Vec<i8>]) ->
                 let steps = input.steps(y as i64, x as i64, c).max(0);
                 scaled(steps, input.format.scale, 1.0, format)
             }
-            Op::Codes(_) => unreachable!("networks of these have tests of their own"),
+            Op::Codes(_) | Op::Real(_) => unreachable!("networks of these have tests of their own"),
             Op::Add => {
                 let other = map(1);
                 let (y, x) = (y as i64, x as i64);

@@ -2,9 +2,12 @@
 
 use super::Lowering;
 use super::operands::Operand;
+use super::precision::Precision;
+use super::tables::binary_of;
 use super::value::{Codes, Real, Source, Value};
 use super::view::View;
 use crate::codes_op::{CodesOp, Combine};
+use crate::formula::Binary;
 use crate::onnx::error::OnnxError;
 use crate::onnx::raw::RawNode;
 use crate::op::Op;
@@ -29,22 +32,13 @@ impl Lowering<'_> {
                 };
             }
         }
-        let (compute, function): (fn(f32, f32) -> f32, _) = match node.op.as_str() {
-            "Add" => (|left, right| left + right, Some(Function::Add)),
-            "Sub" => (|left, right| left - right, Some(Function::Subtract)),
-            "Mul" => (|left, right| left * right, Some(Function::Multiply)),
-            "Div" => (|left, right| left / right, None),
-            "Min" => (f32::min, None),
-            "Max" => (f32::max, None),
-            _ => (|_, _| f32::NAN, None),
-        };
-        if node.op != "Pow"
-            && node.op != "PRelu"
-            && let Some(value) = self.of_one_map(node, compute)?
+        if let Some(operation) = binary_of(node)
+            && !matches!(operation, Binary::Pow | Binary::PRelu)
+            && let Some(value) = self.of_one_map(node, operation)?
         {
             return Ok(value);
         }
-        match function {
+        match function_of_maps(node) {
             Some(function) => self.combined(node, function),
             None => Err(self.refuse(
                 node,
@@ -93,9 +87,11 @@ impl Lowering<'_> {
             other => Ok(other),
         }
     }
+}
 
+impl<P: Precision> Lowering<'_, P> {
     /// Two maps of one shape that lie alike, or a map and one pixel; with the pixel on the right.
-    fn pair(
+    pub(crate) fn pair(
         &mut self,
         node: &RawNode,
         lhs: Operand,
@@ -150,9 +146,19 @@ impl Lowering<'_> {
     }
 }
 
+/// What combines two maps in kernels, if it is that operator.
+pub(crate) fn function_of_maps(node: &RawNode) -> Option<Function> {
+    match node.op.as_str() {
+        "Add" => Some(Function::Add),
+        "Sub" => Some(Function::Subtract),
+        "Mul" => Some(Function::Multiply),
+        _ => None,
+    }
+}
+
 /// Two operands with their shapes, and how ONNX sees what is made of them.
-struct Pair {
-    lhs: (Operand, Shape),
-    rhs: (Operand, Shape),
-    view: View,
+pub(crate) struct Pair {
+    pub(crate) lhs: (Operand, Shape),
+    pub(crate) rhs: (Operand, Shape),
+    pub(crate) view: View,
 }

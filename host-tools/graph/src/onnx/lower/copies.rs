@@ -4,13 +4,12 @@
 use super::Lowering;
 use super::join::Layout;
 use super::operands::Operand;
+use super::precision::Precision;
 use super::value::{Codes, Real, Source, Value};
 use super::view::{Piece, View};
-use crate::codes_op::CodesOp;
 use crate::graph::TensorId;
 use crate::onnx::error::OnnxError;
 use crate::onnx::raw::RawNode;
-use crate::op::Op;
 use thumbnet_kernels::geometry::Shape;
 use thumbnet_kernels::portable::{Loop, MAX_LOOPS, Rearrange};
 
@@ -21,7 +20,7 @@ pub(crate) struct Copy {
     pub(crate) axes: Vec<Vec<Loop>>,
 }
 
-impl Lowering<'_> {
+impl<P: Precision> Lowering<'_, P> {
     /// `operand` copied so that its axes lie in memory as `layout` says.
     pub(crate) fn copied(
         &mut self,
@@ -55,7 +54,7 @@ impl Lowering<'_> {
             let reason = "it shuffles its input in a way that is not supported".to_owned();
             return Err(self.refuse(node, reason, "keep maps as [n, c, h, w] between layers"));
         };
-        let op = Op::Codes(CodesOp::Rearrange(made, Rearrange { start: copy.start, loops }));
+        let op = P::rearrange(made, Rearrange { start: copy.start, loops });
         let input = self.draft.shape(tensor).unwrap_or(Shape::new(0, 0, 0));
         let made = self.output_shape(node, &op, &[input])?;
         let Some(format) = self.draft.format(tensor) else {
@@ -75,22 +74,6 @@ impl Lowering<'_> {
         })
     }
 
-    /// Input 0 of an operator that copies codes whether they are dequantized or not: its tensor.
-    pub(crate) fn copy_operand(&mut self, node: &RawNode) -> Result<Operand, OnnxError> {
-        let operand = match self.value(node, 0)? {
-            Value::Codes(Codes { tensor, view, .. })
-            | Value::Real(Real { source: Source::Tensor(tensor), view, .. }) => {
-                Operand { tensor: *tensor, view: view.clone() }
-            }
-            _ => return self.dequantized_operand(node, 0),
-        };
-        if self.draft.channel_scales(operand.tensor).is_none() {
-            return Ok(operand);
-        }
-        let reason = "its input has a scale for each channel".to_owned();
-        Err(self.refuse_quantization(node, reason, "quantize activations per tensor"))
-    }
-
     /// Input 0 as it is, but of `operand`, which is a copy of it.
     pub(crate) fn copy_of(&self, node: &RawNode, operand: Operand) -> Result<Value, OnnxError> {
         let Operand { tensor, view } = operand;
@@ -107,7 +90,7 @@ impl Lowering<'_> {
         node.only(file, &["blocksize", "mode"])?;
         let block = usize::try_from(node.int(file, "blocksize", 0)?).unwrap_or(0);
         let blocks_first = node.text(file, "mode")?.unwrap_or("DCR") == "DCR";
-        let operand = self.copy_operand(node)?;
+        let operand = P::copy_operand(self, node)?;
         let view = self.seen(node, &operand)?;
         let to_space = node.op == "DepthToSpace";
         let Some(axes) = block_axes(&view, block, to_space, blocks_first) else {
@@ -119,6 +102,24 @@ impl Lowering<'_> {
         let copy = Copy { start: 0, axes };
         let operand = self.emit_copy(node, operand.tensor, copy, Layout::ChannelsFirst, name)?;
         self.copy_of(node, operand)
+    }
+}
+
+impl Lowering<'_> {
+    /// Input 0 of an operator that copies codes whether they are dequantized or not: its tensor.
+    pub(crate) fn codes_to_copy(&mut self, node: &RawNode) -> Result<Operand, OnnxError> {
+        let operand = match self.value(node, 0)? {
+            Value::Codes(Codes { tensor, view, .. })
+            | Value::Real(Real { source: Source::Tensor(tensor), view, .. }) => {
+                Operand { tensor: *tensor, view: view.clone() }
+            }
+            _ => return self.dequantized_operand(node, 0),
+        };
+        if self.draft.channel_scales(operand.tensor).is_none() {
+            return Ok(operand);
+        }
+        let reason = "its input has a scale for each channel".to_owned();
+        Err(self.refuse_quantization(node, reason, "quantize activations per tensor"))
     }
 }
 
@@ -164,7 +165,7 @@ pub(crate) fn loops_of(pieces: &[Piece]) -> Vec<Loop> {
 }
 
 /// All loops that do something, neighbours joined where they are one; `None` if they are too many.
-fn padded(loops: impl Iterator<Item = Loop>) -> Option<[Loop; MAX_LOOPS]> {
+pub(crate) fn padded(loops: impl Iterator<Item = Loop>) -> Option<[Loop; MAX_LOOPS]> {
     let mut kept: Vec<Loop> = Vec::new();
     for each in loops.filter(|each| each.count != 1) {
         match kept.last_mut() {

@@ -76,6 +76,12 @@ impl<P: Precision> Draft<P> {
         output
     }
 
+    /// The node that makes `tensor`; `None` for the input.
+    pub(crate) fn maker(&self, tensor: TensorId) -> Option<&Node<P>> {
+        // Every node makes one tensor, and the input comes before them all.
+        self.nodes.get(tensor.0.checked_sub(1)?)
+    }
+
     /// Says that the file sums in float what `tensor` holds.
     pub(crate) fn set_float_sums(&mut self, tensor: TensorId) {
         self.float_sums.push(tensor);

@@ -6,13 +6,16 @@ use super::precision::{LayerConstants, Precision};
 use super::value::{Clamp, Real, Source, Value};
 use super::view::View;
 use super::{Lowering, rewrites, views};
+use crate::codes_op::Axis;
 use crate::graph::TensorId;
 use crate::onnx::error::OnnxError;
 use crate::onnx::interface::Element;
 use crate::onnx::raw::{Array, Data, Domain, RawGraph, RawNode};
 use crate::op::{FloatWeights, Op};
+use crate::real_op::RealOp;
 use std::rc::Rc;
-use thumbnet_kernels::geometry::Shape;
+use thumbnet_kernels::geometry::{Padding, Shape};
+use thumbnet_kernels::portable::Rearrange;
 
 impl<'a> Lowering<'a, FloatWeights> {
     /// At the beginning of a float model.
@@ -42,15 +45,24 @@ impl<'a> Lowering<'a, FloatWeights> {
             "GlobalAveragePool" => self.global_average_pool(node),
             "ReduceMean" => self.reduce_mean(node),
             "ReduceMax" => self.reduce_max(node),
-            "Add" => self.add(node),
-            "Sub" | "Mul" | "Div" => self.scaled_by_constant(node),
+            "Add" | "Sub" | "Mul" | "Div" | "Min" | "Max" | "Pow" | "PRelu" => {
+                self.real_elementwise(node)
+            }
             "BatchNormalization" => self.batch_normalization(node),
             "Relu" => self.relu(node),
             "Clip" => self.clip(node),
             "Softmax" | "LogSoftmax" => self.softmax(node),
             "Shape" => self.shape_of(node),
+            "Concat" => self.joined_maps(node),
+            "Slice" => self.slice_of_map(node),
+            "Pad" => self.pad(node),
+            "Resize" | "Upsample" => self.resize(node),
+            "DepthToSpace" | "SpaceToDepth" => self.depth_and_space(node),
             op if views::is_view(op) => self.reviewed(node),
-            _ => Err(rewrites::unsupported(node, &self.raw.file)),
+            _ => match self.real_function(node)? {
+                Some(value) => Ok(value),
+                None => Err(rewrites::unsupported(node, &self.raw.file)),
+            },
         }
     }
 
@@ -86,7 +98,7 @@ impl<'a> Lowering<'a, FloatWeights> {
     }
 }
 
-fn map(tensor: TensorId, view: View) -> Value {
+pub(crate) fn map(tensor: TensorId, view: View) -> Value {
     Value::Real(Real { source: Source::Tensor(tensor), view, clamp: Clamp::NONE })
 }
 
@@ -98,7 +110,34 @@ impl Precision for FloatWeights {
         lowering: &mut Lowering<'_, Self>,
         node: &RawNode,
     ) -> Result<Vec<Value>, OnnxError> {
+        if node.op == "Split" && node.domain == Domain::Standard {
+            return lowering.split(node);
+        }
         lowering.float_operator(node).map(|value| vec![value])
+    }
+
+    fn copy_operand(
+        lowering: &mut Lowering<'_, Self>,
+        node: &RawNode,
+    ) -> Result<Operand, OnnxError> {
+        Self::operand(lowering, node, 0)
+    }
+
+    fn rearrange(made: Shape, copy: Rearrange) -> Op<Self> {
+        Op::Real(RealOp::Rearrange(made, copy))
+    }
+
+    fn concat(axis: Axis) -> Op<Self> {
+        Op::Real(RealOp::Concat(axis))
+    }
+
+    fn border(
+        lowering: &Lowering<'_, Self>,
+        node: &RawNode,
+        _tensor: TensorId,
+        padding: Padding,
+    ) -> Result<Op<Self>, OnnxError> {
+        Ok(Op::Real(RealOp::Pad(padding, lowering.pad_number(node)?)))
     }
 
     fn operand(
@@ -141,16 +180,7 @@ impl Precision for FloatWeights {
         if limits == Clamp::NONE.limits {
             return Ok(map(operand.tensor, operand.view));
         }
-        if !(limits[0] <= 0.0 && limits[1] > 0.0) {
-            return Err(lowering.refuse(
-                node,
-                format!("it clips to [{}, {}]", limits[0], limits[1]),
-                "clip to a range that begins at 0 or below and ends above 0",
-            ));
-        }
-        let op = if limits == Clamp::RELU { Op::Relu } else { Op::Clip(limits) };
-        let (shape, view) = lowering.as_anything(node, &operand)?;
-        lowering.emit(node, op, vec![(operand, shape)], Some(view))
+        lowering.clamped_operand(node, operand, limits)
     }
 
     fn add_constant(

@@ -2,16 +2,17 @@
 //! QuantizeLinear.
 
 use super::Lowering;
-use super::join::Layout;
 use super::operands::Operand;
 use super::precision::{LayerConstants, Precision};
 use super::value::{QuantizedConstant, Value};
-use crate::graph::Quantization;
+use crate::codes_op::{Axis, CodesOp};
+use crate::graph::{Quantization, TensorId};
 use crate::onnx::error::OnnxError;
 use crate::onnx::raw::{Domain, RawNode};
 use crate::op::{Int8Weights, Op};
 use std::rc::Rc;
-use thumbnet_kernels::geometry::Shape;
+use thumbnet_kernels::geometry::{Padding, Shape};
+use thumbnet_kernels::portable::Rearrange;
 
 impl Precision for Int8Weights {
     type Format = Quantization;
@@ -32,15 +33,29 @@ impl Precision for Int8Weights {
         lowering.dequantized_operand(node, index)
     }
 
-    fn copied_map(
-        lowering: &mut Lowering<'_>,
+    fn copy_operand(lowering: &mut Lowering<'_>, node: &RawNode) -> Result<Operand, OnnxError> {
+        lowering.codes_to_copy(node)
+    }
+
+    fn rearrange(made: Shape, copy: Rearrange) -> Op<Self> {
+        Op::Codes(CodesOp::Rearrange(made, copy))
+    }
+
+    fn concat(axis: Axis) -> Op<Self> {
+        Op::Codes(CodesOp::Concat(axis))
+    }
+
+    fn border(
+        lowering: &Lowering<'_>,
         node: &RawNode,
-        operand: &Operand,
-    ) -> Result<Option<Operand>, OnnxError> {
-        if lowering.draft.channel_scales(operand.tensor).is_some() {
-            return Ok(None);
-        }
-        lowering.copied(node, operand, Layout::ChannelsFirst).map(Some)
+        tensor: TensorId,
+        padding: Padding,
+    ) -> Result<Op<Self>, OnnxError> {
+        let Some(format) = lowering.draft.format(tensor) else {
+            let reason = "it works on codes whose scale is not known yet".to_owned();
+            return Err(lowering.refuse_quantization(node, reason, "quantize the model's input"));
+        };
+        Ok(Op::Codes(CodesOp::Pad(padding, lowering.pad_code(node, format)?)))
     }
 
     fn result(

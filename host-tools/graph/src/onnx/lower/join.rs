@@ -3,13 +3,13 @@
 use super::Lowering;
 use super::formats::normalized;
 use super::operands::Operand;
+use super::precision::Precision;
 use super::value::{Clamp, Codes, Real, Source, Value};
 use super::view::View;
-use crate::codes_op::{Axis, CodesOp};
+use crate::codes_op::Axis;
 use crate::graph::{Quantization, TensorId};
 use crate::onnx::error::OnnxError;
 use crate::onnx::raw::RawNode;
-use crate::op::Op;
 use thumbnet_kernels::geometry::Shape;
 
 /// Most inputs of a Concat: more than any network joins, few enough for one kernel call.
@@ -142,14 +142,6 @@ impl Lowering<'_> {
         Ok(Value::Codes(Codes { tensor, view, unsigned: to.unsigned }))
     }
 
-    fn check_join(&self, node: &RawNode, count: usize) -> Result<(), OnnxError> {
-        if (1..=MOST_INPUTS).contains(&count) {
-            return Ok(());
-        }
-        let reason = format!("it joins {count} maps");
-        Err(self.refuse(node, reason, "join 1 to 64 maps"))
-    }
-
     /// The one format of all `operands`.
     fn common_format(
         &self,
@@ -166,14 +158,24 @@ impl Lowering<'_> {
             self.refuse_quantization(node, reason, "join dequantized maps")
         })
     }
+}
+
+impl<P: Precision> Lowering<'_, P> {
+    pub(crate) fn check_join(&self, node: &RawNode, count: usize) -> Result<(), OnnxError> {
+        if (1..=MOST_INPUTS).contains(&count) {
+            return Ok(());
+        }
+        let reason = format!("it joins {count} maps");
+        Err(self.refuse(node, reason, "join 1 to 64 maps"))
+    }
 
     /// Joins tensors of one format; `made` are the names of node and tensor, and that format.
-    fn join(
+    pub(crate) fn join(
         &mut self,
         node: &RawNode,
         mut operands: Vec<Operand>,
         axis: i64,
-        made: (String, String, Quantization),
+        made: (String, String, P::Format),
     ) -> Result<(TensorId, View), OnnxError> {
         let rank = operands[0].view.dims().len();
         let axis = normalized(axis, rank).unwrap_or(rank);
@@ -195,7 +197,7 @@ impl Lowering<'_> {
             .iter()
             .map(|operand| self.draft.shape(operand.tensor).unwrap_or(Shape::new(0, 0, 0)))
             .collect();
-        let op = Op::Codes(CodesOp::Concat(axis));
+        let op = P::concat(axis);
         let shape = self.output_shape(node, &op, &shapes)?;
         let inputs = operands.iter().map(|operand| operand.tensor).collect();
         let (node_name, name, format) = made;

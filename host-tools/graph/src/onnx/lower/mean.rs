@@ -2,6 +2,7 @@
 
 use super::Lowering;
 use super::operands::Operand;
+use super::precision::Precision;
 use super::value::{Codes, Real, Value};
 use super::window;
 use crate::codes_op::{CodesOp, Mean, MeanArithmetic, ZeroPoint};
@@ -72,14 +73,28 @@ impl Lowering<'_> {
         Ok(restored(value, channels_last))
     }
 
-    fn check_average_pool(&self, node: &RawNode) -> Result<(), OnnxError> {
+    /// An operand seen with its channels first, and whether they were last.
+    fn channels_first(&self, node: &RawNode, x: Operand) -> Result<(Operand, bool), OnnxError> {
+        let channels_last = node.int(&self.raw.file, "channels_last", 0)? != 0;
+        let view = if channels_last { x.view.transposed(&[0, 3, 1, 2]) } else { None };
+        Ok((Operand { view: view.unwrap_or(x.view), ..x }, channels_last))
+    }
+}
+
+impl<P: Precision> Lowering<'_, P> {
+    pub(crate) fn check_average_pool(&self, node: &RawNode) -> Result<(), OnnxError> {
         let known =
             [window::ATTRIBUTES.as_slice(), &["ceil_mode", "count_include_pad", "channels_last"]];
         node.only(&self.raw.file, &known.concat())
     }
 
     /// The mean over the windows that `node` says.
-    fn average(&self, node: &RawNode, input: Shape, opset: i64) -> Result<Mean, OnnxError> {
+    pub(crate) fn average(
+        &self,
+        node: &RawNode,
+        input: Shape,
+        opset: i64,
+    ) -> Result<Mean, OnnxError> {
         let file = &self.raw.file;
         let window = self.window(node, None, input)?;
         let rounded_up = self.round_up(node, window, input)?;
@@ -92,13 +107,6 @@ impl Lowering<'_> {
             ));
         }
         Ok(Mean::average_pool(rounded_up, input, counts_padding, opset))
-    }
-
-    /// An operand seen with its channels first, and whether they were last.
-    fn channels_first(&self, node: &RawNode, x: Operand) -> Result<(Operand, bool), OnnxError> {
-        let channels_last = node.int(&self.raw.file, "channels_last", 0)? != 0;
-        let view = if channels_last { x.view.transposed(&[0, 3, 1, 2]) } else { None };
-        Ok((Operand { view: view.unwrap_or(x.view), ..x }, channels_last))
     }
 }
 

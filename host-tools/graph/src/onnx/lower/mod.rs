@@ -16,10 +16,11 @@ mod conv2d;
 mod copies;
 mod dense;
 mod draft;
+mod elementwise;
 mod float;
+mod float_pools;
 mod fold;
 mod formats;
-mod formulas;
 mod functions;
 mod int8;
 mod join;
@@ -49,6 +50,7 @@ use super::interface::{Element, Interface, Port, TailStep};
 use super::raw::{Domain, RawGraph, RawNode};
 use crate::graph::{FloatGraph, Int8Graph, TensorId};
 use crate::op::{FloatWeights, Int8Weights};
+pub(crate) use copies::padded;
 use draft::Draft;
 use join::Join;
 use precision::Precision;
@@ -73,7 +75,7 @@ pub(crate) fn lower_float(raw: &RawGraph) -> Result<FloatGraph, OnnxError> {
     let mut lowering = Lowering::<FloatWeights>::new_float(raw)?;
     lowering.run()?;
     let Outcome { logits, .. } = lowering.outcome()?;
-    lowering.draft.finish(logits, raw).map(|(graph, _)| graph)
+    lowering.draft.finish(logits, raw).map(|(graph, _)| elementwise::without_unread_nodes(graph))
 }
 
 /// The state of one pass over a file.

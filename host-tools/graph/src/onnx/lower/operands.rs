@@ -2,6 +2,7 @@
 
 use super::Lowering;
 use super::formats::FileFormat;
+use super::join::Layout;
 use super::precision::Precision;
 use super::value::{Codes, Value};
 use super::view::View;
@@ -98,8 +99,8 @@ impl<P: Precision> Lowering<'_, P> {
             self.draft.shape(operand.tensor).unwrap_or(Shape::new(dims[2], dims[3], dims[1]));
         let view = self.draft.memory_view(operand.tensor, &operand.view);
         if view != Some(View::nchw(shape)) {
-            if let Some(copy) = P::copied_map(self, node, operand)? {
-                *operand = copy;
+            if self.draft.channel_scales(operand.tensor).is_none() {
+                *operand = self.copied(node, operand, Layout::ChannelsFirst)?;
                 return Ok(Shape::new(dims[2], dims[3], dims[1]));
             }
             return Err(self.refuse(

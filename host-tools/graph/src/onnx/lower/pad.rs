@@ -4,16 +4,17 @@ use super::Lowering;
 use super::formats::normalized;
 use super::join::Layout;
 use super::operands::Operand;
+use super::precision::Precision;
 use super::value::Value;
-use crate::codes_op::{Axis, CodesOp};
+use crate::codes_op::Axis;
 use crate::graph::Quantization;
 use crate::onnx::error::OnnxError;
 use crate::onnx::interface::{quantize, recode};
 use crate::onnx::raw::{Data, RawNode};
-use crate::op::Op;
+use crate::op::FloatWeights;
 use thumbnet_kernels::geometry::{Padding, Shape};
 
-impl Lowering<'_> {
+impl<P: Precision> Lowering<'_, P> {
     pub(crate) fn pad(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
         let file = &self.raw.file;
         node.only(file, &["mode", "pads", "paddings", "value"])?;
@@ -21,15 +22,14 @@ impl Lowering<'_> {
             let reason = "it repeats or mirrors the edges of its input".to_owned();
             return Err(self.refuse(node, reason, "pad with a constant"));
         }
-        let mut operand = self.copy_operand(node)?;
+        let mut operand = P::copy_operand(self, node)?;
         let layout = self.laid_out(node, &mut operand)?;
         let padding = self.padding(node, layout, operand.view.dims().len())?;
         let Some(format) = self.draft.format(operand.tensor) else {
             let reason = "it works on codes whose scale is not known yet".to_owned();
             return Err(self.refuse_quantization(node, reason, "quantize the model's input"));
         };
-        let value = self.pad_value(node, format)?;
-        let op = Op::Codes(CodesOp::Pad(padding, value));
+        let op = P::border(self, node, operand.tensor, padding)?;
         let input = self.draft.shape(operand.tensor).unwrap_or(Shape::new(0, 0, 0));
         let made = self.output_shape(node, &op, &[input])?;
         let name = self.output_name(node).to_owned();
@@ -79,9 +79,29 @@ impl Lowering<'_> {
         }
         Ok(padding)
     }
+}
 
+impl Lowering<'_, FloatWeights> {
+    /// The number of the border.
+    pub(crate) fn pad_number(&self, node: &RawNode) -> Result<f32, OnnxError> {
+        let odd = || {
+            let reason = "its value is not one finite constant".to_owned();
+            self.refuse(node, reason, "pad with a constant")
+        };
+        match self.optional(node, 2) {
+            None => node.float(&self.raw.file, "value", 0.0),
+            Some(Value::Constant(array)) => match &array.data {
+                Data::F32(values) if values.len() == 1 && values[0].is_finite() => Ok(values[0]),
+                _ => Err(odd()),
+            },
+            Some(_) => Err(odd()),
+        }
+    }
+}
+
+impl Lowering<'_> {
     /// The code of the border.
-    fn pad_value(&self, node: &RawNode, format: Quantization) -> Result<i8, OnnxError> {
+    pub(crate) fn pad_code(&self, node: &RawNode, format: Quantization) -> Result<i8, OnnxError> {
         let unsigned = match self.value(node, 0)? {
             Value::Codes(codes) => Some(codes.unsigned),
             _ => None,

@@ -11,7 +11,7 @@ use super::window;
 use crate::onnx::error::OnnxError;
 use crate::onnx::raw::RawNode;
 use crate::op::Op;
-use thumbnet_kernels::geometry::{Padding, Shape, Window};
+use thumbnet_kernels::geometry::{Shape, Window};
 
 impl<P: Precision> Lowering<'_, P> {
     pub(crate) fn max_pool(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
@@ -32,38 +32,6 @@ impl<P: Precision> Lowering<'_, P> {
             return Ok(Window { kernel: [input.h, input.w], ..Window::UNIT });
         }
         self.round_up(node, self.window(node, None, input)?, input)
-    }
-
-    pub(crate) fn average_pool(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
-        let known = [window::ATTRIBUTES.as_slice(), &["ceil_mode", "count_include_pad"]].concat();
-        node.only(&self.raw.file, &known)?;
-        let mut x = self.real_operand(node, 0)?;
-        let shape = self.as_map(node, &mut x)?;
-        let window = self.round_up(node, self.window(node, None, shape)?, shape)?;
-        if window.padding != Padding::NONE {
-            return Err(self.refuse(
-                node,
-                "it averages over padding".to_owned(),
-                "use an average pool that fits its input without padding or ceil_mode",
-            ));
-        }
-        self.pend(node, Op::AveragePool2d(window), vec![(x, shape)])
-    }
-
-    pub(crate) fn global_average_pool(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
-        node.only(&self.raw.file, &[])?;
-        let mut x = self.real_operand(node, 0)?;
-        let shape = self.as_map(node, &mut x)?;
-        self.pend(node, whole_map(shape), vec![(x, shape)])
-    }
-
-    /// A mean over rows and columns is a global average pool.
-    pub(crate) fn reduce_mean(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
-        let x = self.real_operand(node, 0)?;
-        let SpatialMean { mut x, dims, .. } = self.spatial_mean(node, &x)?;
-        let shape = self.as_map(node, &mut x)?;
-        let value = self.pend(node, whole_map(shape), vec![(x, shape)])?;
-        Ok(reshaped_real(value, &dims))
     }
 
     /// The largest value over rows and columns is a global max pool.
@@ -152,7 +120,7 @@ impl Lowering<'_> {
 }
 
 /// `value`, a map in float, with the shape that the file gives it.
-fn reshaped_real(value: Value, dims: &[usize]) -> Value {
+pub(crate) fn reshaped_real(value: Value, dims: &[usize]) -> Value {
     match value {
         Value::Real(real) => {
             let view = real.view.reshaped(dims).unwrap_or(real.view);
@@ -160,8 +128,4 @@ fn reshaped_real(value: Value, dims: &[usize]) -> Value {
         }
         other => other,
     }
-}
-
-fn whole_map<P>(shape: Shape) -> Op<P> {
-    Op::AveragePool2d(Window { kernel: [shape.h, shape.w], ..Window::UNIT })
 }

@@ -4,13 +4,15 @@
 use super::Lowering;
 use super::operands::Operand;
 use super::value::Value;
+use crate::codes_op::Axis;
 use crate::graph::TensorId;
 use crate::onnx::error::OnnxError;
 use crate::onnx::raw::RawNode;
 use crate::op::{Op, Weights};
 use std::fmt::Debug;
 use std::rc::Rc;
-use thumbnet_kernels::geometry::Shape;
+use thumbnet_kernels::geometry::{Padding, Shape};
+use thumbnet_kernels::portable::Rearrange;
 
 /// The weights of a model's layers, and with them its precision: [`crate::Int8Weights`] or
 /// [`crate::FloatWeights`].
@@ -32,15 +34,25 @@ pub(crate) trait Precision: Weights + Debug + Sized {
         index: usize,
     ) -> Result<Operand, OnnxError>;
 
-    /// A copy of a map whose axes do not lie as `[h, w, c]` in memory, in which they do; `None` where
-    /// nothing copies.
-    fn copied_map(
-        _lowering: &mut Lowering<'_, Self>,
-        _node: &RawNode,
-        _operand: &Operand,
-    ) -> Result<Option<Operand>, OnnxError> {
-        Ok(None)
-    }
+    /// Input 0 of an operator that copies elements to other places.
+    fn copy_operand(
+        lowering: &mut Lowering<'_, Self>,
+        node: &RawNode,
+    ) -> Result<Operand, OnnxError>;
+
+    /// The operation that copies elements to other places.
+    fn rearrange(made: Shape, copy: Rearrange) -> Op<Self>;
+
+    /// The operation that joins maps.
+    fn concat(axis: Axis) -> Op<Self>;
+
+    /// The operation by which the Pad `node` puts a border around `tensor`.
+    fn border(
+        lowering: &Lowering<'_, Self>,
+        node: &RawNode,
+        tensor: TensorId,
+        padding: Padding,
+    ) -> Result<Op<Self>, OnnxError>;
 
     /// What a float operator over `inputs` makes.
     fn result(

@@ -5,7 +5,7 @@ use super::Lowering;
 use super::operands::Operand;
 use super::value::{Codes, QuantizedConstant, Value};
 use super::view::View;
-use crate::codes_op::ENTRIES;
+use crate::codes_op::{ENTRIES, Lookup};
 use crate::graph::{Quantization, TensorId};
 use crate::onnx::error::OnnxError;
 use crate::onnx::interface::recode;
@@ -40,7 +40,8 @@ impl Lowering<'_> {
         self.spend_table(node, numbers.len().saturating_mul(ENTRIES))?;
         let codes = numbers.iter().flat_map(|&number| results(&layer, number, map_first)).collect();
         let name = self.output_name(node).to_owned();
-        let tensor = self.emit_lookup(node, (tensor, &node.name), codes, to.format, name)?;
+        let lookup = Lookup { results: codes, formula: None };
+        let tensor = self.emit_lookup(node, (tensor, &node.name), lookup, to.format, name)?;
         Ok(Value::Codes(Codes { tensor, view, unsigned: to.unsigned }))
     }
 

@@ -2,6 +2,7 @@
 
 use super::Lowering;
 use super::copies::{Copy, loops_of};
+use super::precision::Precision;
 use super::value::Value;
 use crate::onnx::error::OnnxError;
 use crate::onnx::raw::{Data, RawNode};
@@ -9,7 +10,7 @@ use thumbnet_kernels::portable::Loop;
 
 const REWRITE: &str = "enlarge maps by whole factors with mode nearest";
 
-impl Lowering<'_> {
+impl<P: Precision> Lowering<'_, P> {
     /// Resize and Upsample.
     pub(crate) fn resize(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
         let file = &self.raw.file;
@@ -33,7 +34,7 @@ impl Lowering<'_> {
             let reason = "it interpolates between pixels".to_owned();
             return Err(self.refuse(node, reason, REWRITE));
         }
-        let mut operand = self.copy_operand(node)?;
+        let mut operand = P::copy_operand(self, node)?;
         let layout = self.laid_out(node, &mut operand)?;
         let view = self.seen(node, &operand)?;
         let dims = view.dims();

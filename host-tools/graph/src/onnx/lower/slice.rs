@@ -4,6 +4,7 @@ use super::Lowering;
 use super::copies::{Copy, loops_of};
 use super::formats::normalized;
 use super::operands::Operand;
+use super::precision::Precision;
 use super::value::Value;
 use super::view::View;
 use crate::onnx::error::OnnxError;
@@ -21,9 +22,9 @@ struct Part {
     step: isize,
 }
 
-impl Lowering<'_> {
+impl<P: Precision> Lowering<'_, P> {
     pub(crate) fn slice_of_map(&mut self, node: &RawNode) -> Result<Value, OnnxError> {
-        let operand = self.copy_operand(node)?;
+        let operand = P::copy_operand(self, node)?;
         let dims = operand.view.dims();
         let parts = self.slice_parts(node, &dims)?;
         let name = self.output_name(node).to_owned();
@@ -34,7 +35,7 @@ impl Lowering<'_> {
     pub(crate) fn split(&mut self, node: &RawNode) -> Result<Vec<Value>, OnnxError> {
         let file = &self.raw.file;
         node.only(file, &["axis", "split", "num_outputs"])?;
-        let operand = self.copy_operand(node)?;
+        let operand = P::copy_operand(self, node)?;
         let dims = operand.view.dims();
         let count = node.outputs.len();
         let axis = normalized(node.int(file, "axis", 0)?, dims.len());

@@ -4,12 +4,13 @@
 //! alone, in any number of operators, becomes one table.
 
 use super::Lowering;
-use super::formulas;
 use super::operands::Operand;
+use super::precision::Precision;
 use super::value::{Clamp, Real, Source, Value};
 use super::view::{Piece, View};
 use super::views::dims_of;
-use crate::codes_op::{CodesOp, ENTRIES};
+use crate::codes_op::{CodesOp, ENTRIES, Lookup};
+use crate::formula::{Binary, Formula, Unary};
 use crate::graph::{Quantization, TensorId};
 use crate::onnx::error::OnnxError;
 use crate::onnx::interface::quantize;
@@ -25,6 +26,17 @@ pub(crate) struct Table {
     pub(crate) node: String,
     /// The result of each code from -128 on; for all elements, or for each channel.
     pub(crate) values: Vec<f32>,
+    /// The function, unless it is too long or the tensor has a scale for each channel.
+    pub(crate) formula: Option<Formula>,
+}
+
+impl Table {
+    /// A function of its results, by this node.
+    pub(crate) fn then(mut self, function: Unary, node: &str) -> Self {
+        self.values.iter_mut().for_each(|value| *value = function.at(*value));
+        let formula = self.formula.map(|formula| Formula::unary(function, formula));
+        Self { node: node.to_owned(), formula: formula.filter(Formula::is_short), ..self }
+    }
 }
 
 impl Lowering<'_> {
@@ -33,12 +45,11 @@ impl Lowering<'_> {
         &mut self,
         node: &RawNode,
         index: usize,
-        function: impl Fn(f32) -> f32,
+        function: Unary,
     ) -> Result<Value, OnnxError> {
-        let (mut table, view) = self.table_operand(node, index)?;
+        let (table, view) = self.table_operand(node, index)?;
         self.spend_table(node, table.values.len())?;
-        table.values.iter_mut().for_each(|value| *value = function(*value));
-        Ok(self.real(Table { node: node.name.clone(), ..table }, view))
+        Ok(self.real(table.then(function, &node.name), view))
     }
 
     /// An operator on a map and a constant: one number, or one for each channel.
@@ -49,24 +60,19 @@ impl Lowering<'_> {
         constant: usize,
     ) -> Result<Value, OnnxError> {
         let (table, view) = self.table_operand(node, map)?;
-        let numbers = self.channel_numbers(node, constant, &table, &view)?;
+        let numbers = self.channel_numbers(node, constant, table.tensor, &view)?;
         let map_first = map == 0;
-        let compute = move |x: f32, number: f32| {
+        // The slope of a PRelu is always the second input.
+        let operation = binary_of(node).unwrap_or(Binary::PRelu);
+        let formula = table.formula.clone().map(|x| {
+            let number = Formula::Numbers(numbers.clone());
             let (left, right) = if map_first { (x, number) } else { (number, x) };
-            match node.op.as_str() {
-                "Add" => left + right,
-                "Sub" => left - right,
-                "Mul" => left * right,
-                "Div" => left / right,
-                "Min" => left.min(right),
-                "Max" => left.max(right),
-                "Pow" => formulas::power(left, right),
-                // PRelu: the slope is always the second input.
-                _ if left >= 0.0 => left,
-                _ => left * right,
-            }
+            Formula::binary(operation, left, right)
+        });
+        let compute = move |x: f32, number: f32| {
+            if map_first { operation.at(x, number) } else { operation.at(number, x) }
         };
-        self.per_channel(node, table, view, &numbers, compute)
+        self.per_channel(node, (table, formula), view, &numbers, compute)
     }
 
     /// BatchNormalization on its own, with numbers fixed by training.
@@ -81,7 +87,7 @@ impl Lowering<'_> {
         let (table, view) = self.table_operand(node, 0)?;
         let mut rows = Vec::new();
         for index in 1..5 {
-            let Some(row) = self.floats(node, index) else {
+            let Some(row) = self.constant_numbers(node, index) else {
                 let reason = "its numbers are computed while the model runs".to_owned();
                 return Err(self.refuse(node, reason, "fix them when exporting"));
             };
@@ -99,14 +105,17 @@ impl Lowering<'_> {
             (factor, bias - mean * factor)
         };
         let lines: Vec<(f32, f32)> = (0..channels).map(line).collect();
-        self.per_channel(node, table, view, &lines, |x, (factor, shift)| x * factor + shift)
+        let (factors, shifts) = lines.iter().copied().unzip();
+        let formula = table.formula.clone().map(|x| x.affine(factors, shifts));
+        let compute = |x, (factor, shift)| x * factor + shift;
+        self.per_channel(node, (table, formula), view, &lines, compute)
     }
 
     /// `compute` of each value of `table` and the number of its channel, of which there are one or all.
     fn per_channel<N: Copy>(
         &mut self,
         node: &RawNode,
-        table: Table,
+        (table, formula): (Table, Option<Formula>),
         view: View,
         numbers: &[N],
         compute: impl Fn(f32, N) -> f32,
@@ -122,7 +131,9 @@ impl Lowering<'_> {
         let values = (0..tables)
             .flat_map(|channel| (0..ENTRIES).map(move |entry| value(channel, entry)))
             .collect();
-        Ok(self.real(Table { tensor: table.tensor, node: node.name.clone(), values }, view))
+        let formula = formula.filter(Formula::is_short);
+        Ok(self
+            .real(Table { tensor: table.tensor, node: node.name.clone(), values, formula }, view))
     }
 
     /// An operator on two functions of one map, such as `x * Sigmoid(x)`; `None` if its inputs are no
@@ -130,7 +141,7 @@ impl Lowering<'_> {
     pub(crate) fn of_one_map(
         &mut self,
         node: &RawNode,
-        compute: fn(f32, f32) -> f32,
+        operation: Binary,
     ) -> Result<Option<Value>, OnnxError> {
         let both = [self.value(node, 0)?, self.value(node, 1)?].map(|value| match value {
             Value::Real(real) => self.tensor_of(real).map(|tensor| (tensor, real)),
@@ -146,8 +157,11 @@ impl Lowering<'_> {
         let len = left.values.len().max(right.values.len());
         self.spend_table(node, len)?;
         let pairs = left.values.iter().cycle().zip(right.values.iter().cycle()).take(len);
-        let values = pairs.map(|(left, right)| compute(*left, *right)).collect();
-        Ok(Some(self.real(Table { tensor, node: node.name.clone(), values }, view)))
+        let values = pairs.map(|(left, right)| operation.at(*left, *right)).collect();
+        let formulas = left.formula.zip(right.formula);
+        let formula = formulas.map(|(left, right)| Formula::binary(operation, left, right));
+        let formula = formula.filter(Formula::is_short);
+        Ok(Some(self.real(Table { tensor, node: node.name.clone(), values, formula }, view)))
     }
 
     /// The table that input `index` is, and how ONNX sees the map.
@@ -172,9 +186,7 @@ impl Lowering<'_> {
         };
         if !real.clamp.is_none() {
             let [min, max] = real.clamp.limits;
-            // Not `clamp`, which panics where the limits are no numbers.
-            table.values.iter_mut().for_each(|value| *value = value.min(max).max(min));
-            table.node.clone_from(&real.clamp.node);
+            table = table.then(Unary::Clip([min, max]), &real.clamp.node);
         }
         Ok(Some(table))
     }
@@ -191,7 +203,8 @@ impl Lowering<'_> {
         let of_channel =
             |scale: &f32| (i8::MIN..=i8::MAX).map(|code| steps(code) * scale).collect::<Vec<_>>();
         let values = scales.iter().flat_map(of_channel).collect();
-        Ok(Table { tensor, node: node.name.clone(), values })
+        let formula = (scales.len() == 1).then_some(Formula::Element);
+        Ok(Table { tensor, node: node.name.clone(), values, formula })
     }
 
     /// Makes a table a node, unless it changes no code.
@@ -202,8 +215,11 @@ impl Lowering<'_> {
         to: Quantization,
         name: String,
     ) -> Result<TensorId, OnnxError> {
-        let codes = table.values.iter().map(|&value| quantize(value, to)).collect();
-        self.emit_lookup(quantizer, (table.tensor, &table.node), codes, to, name)
+        let results = table.values.iter().map(|&value| quantize(value, to)).collect();
+        let usable = |formula: &&Formula| formula.channels().is_ok();
+        let formula = table.formula.as_ref().filter(usable).cloned();
+        let lookup = Lookup { results, formula };
+        self.emit_lookup(quantizer, (table.tensor, &table.node), lookup, to, name)
     }
 
     /// Makes a table of codes, one for all channels of a tensor or one for each, a node of this name,
@@ -212,10 +228,11 @@ impl Lowering<'_> {
         &mut self,
         quantizer: &RawNode,
         (tensor, node): (TensorId, &str),
-        mut codes: Vec<i8>,
+        mut lookup: Lookup,
         to: Quantization,
         name: String,
     ) -> Result<TensorId, OnnxError> {
+        let codes = &mut lookup.results;
         if codes.chunks(ENTRIES).all(|table| table == &codes[..ENTRIES]) {
             codes.truncate(ENTRIES);
         }
@@ -224,7 +241,7 @@ impl Lowering<'_> {
             return Ok(tensor);
         }
         self.bind_input_if_open(tensor);
-        let op = Op::Codes(CodesOp::Lookup(codes));
+        let op = Op::Codes(CodesOp::Lookup(lookup));
         let shape = self.draft.shape(tensor).unwrap_or(Shape::new(0, 0, 0));
         let shape = self.output_shape(quantizer, &op, &[shape])?;
         let made = self.draft.emit((node.to_owned(), op, vec![tensor]), (name, shape, to));
@@ -232,12 +249,40 @@ impl Lowering<'_> {
         Ok(made)
     }
 
+    /// A map in float that is this function.
+    fn real(&mut self, table: Table, view: View) -> Value {
+        self.tables.push(table);
+        let source = Source::Table(self.tables.len() - 1);
+        Value::Real(Real { source, view, clamp: Clamp::NONE })
+    }
+
+    /// The tensor that a float map is a function of, if it is one of a single tensor.
+    fn tensor_of(&self, real: &Real) -> Option<TensorId> {
+        match real.source {
+            Source::Tensor(tensor) => Some(tensor),
+            Source::Table(index) => Some(self.tables[index].tensor),
+            _ => None,
+        }
+    }
+
+    /// Counts table entries against what a file may make of itself in all.
+    pub(crate) fn spend_table(&self, node: &RawNode, entries: usize) -> Result<(), OnnxError> {
+        let left = self.table_budget.get().checked_sub(entries).ok_or_else(|| {
+            let reason = "the tables of its functions outgrow the file".to_owned();
+            self.refuse(node, reason, "use one slope or factor for all channels")
+        })?;
+        self.table_budget.set(left);
+        Ok(())
+    }
+}
+
+impl<P: Precision> Lowering<'_, P> {
     /// The constant in input `index`, one number or one for each channel of a map.
-    fn channel_numbers(
+    pub(crate) fn channel_numbers(
         &mut self,
         node: &RawNode,
         index: usize,
-        table: &Table,
+        tensor: TensorId,
         view: &View,
     ) -> Result<Vec<f32>, OnnxError> {
         let dims = dims_of(self.value(node, index)?);
@@ -246,14 +291,14 @@ impl Lowering<'_> {
                 format!("its constant of shape {dims:?} is not one number, or one a channel");
             lowering.refuse(node, reason, "combine maps with constants channel by channel")
         };
-        let Some(numbers) = self.floats(node, index) else { return Err(refuse(self)) };
+        let Some(numbers) = self.constant_numbers(node, index) else { return Err(refuse(self)) };
         if numbers.len() == 1 {
             return Ok(numbers);
         }
         let from_end = dims.iter().rev().position(|side| *side != 1);
         let axis = from_end.and_then(|from_end| (view.dims().len() - 1).checked_sub(from_end));
         let channels = match axis {
-            Some(axis) => self.channels_of(node, table.tensor, view, axis)?,
+            Some(axis) => self.channels_of(node, tensor, view, axis)?,
             None => return Err(refuse(self)),
         };
         if numbers.len() == channels { Ok(numbers) } else { Err(refuse(self)) }
@@ -284,7 +329,7 @@ impl Lowering<'_> {
     }
 
     /// The float constant in input `index`, dequantized if need be.
-    fn floats(&self, node: &RawNode, index: usize) -> Option<Vec<f32>> {
+    pub(crate) fn constant_numbers(&self, node: &RawNode, index: usize) -> Option<Vec<f32>> {
         match self.optional(node, index)? {
             Value::Constant(array) => match &array.data {
                 Data::F32(values) => Some(values.clone()),
@@ -296,30 +341,11 @@ impl Lowering<'_> {
             _ => None,
         }
     }
+}
 
-    /// A map in float that is this function.
-    fn real(&mut self, table: Table, view: View) -> Value {
-        self.tables.push(table);
-        let source = Source::Table(self.tables.len() - 1);
-        Value::Real(Real { source, view, clamp: Clamp::NONE })
-    }
-
-    /// The tensor that a float map is a function of, if it is one of a single tensor.
-    fn tensor_of(&self, real: &Real) -> Option<TensorId> {
-        match real.source {
-            Source::Tensor(tensor) => Some(tensor),
-            Source::Table(index) => Some(self.tables[index].tensor),
-            _ => None,
-        }
-    }
-
-    /// Counts table entries against what a file may make of itself in all.
-    pub(crate) fn spend_table(&self, node: &RawNode, entries: usize) -> Result<(), OnnxError> {
-        let left = self.table_budget.get().checked_sub(entries).ok_or_else(|| {
-            let reason = "the tables of its functions outgrow the file".to_owned();
-            self.refuse(node, reason, "use one slope or factor for all channels")
-        })?;
-        self.table_budget.set(left);
-        Ok(())
-    }
+/// The operation that an element-wise operator with two inputs is.
+pub(crate) fn binary_of(node: &RawNode) -> Option<Binary> {
+    use Binary::{Add, Div, Max, Min, Mul, PRelu, Pow, Sub};
+    let all = [Add, Sub, Mul, Div, Min, Max, Pow, PRelu];
+    all.into_iter().find(|operation| operation.name() == node.op)
 }

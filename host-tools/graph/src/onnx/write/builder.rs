@@ -148,6 +148,12 @@ impl<'a> Builder<'a> {
         self.initializer(name, data_type::INT32, dims, raw)
     }
 
+    /// Writes int64 constants and returns their name.
+    pub(crate) fn longs(&mut self, name: &str, values: &[usize]) -> String {
+        let raw = values.iter().flat_map(|&value| (value as i64).to_le_bytes()).collect();
+        self.initializer(name, data_type::INT64, &[values.len()], raw)
+    }
+
     fn initializer(
         &mut self,
         name: &str,
@@ -201,6 +207,26 @@ pub(crate) fn int(name: &str, value: i64) -> AttributeProto {
         name: name.to_owned(),
         i: Some(value),
         r#type: attribute_type::INT,
+        ..AttributeProto::default()
+    }
+}
+
+/// A float attribute.
+pub(crate) fn float(name: &str, value: f32) -> AttributeProto {
+    AttributeProto {
+        name: name.to_owned(),
+        f: Some(value),
+        r#type: attribute_type::FLOAT,
+        ..AttributeProto::default()
+    }
+}
+
+/// A text attribute.
+pub(crate) fn text(name: &str, value: &str) -> AttributeProto {
+    AttributeProto {
+        name: name.to_owned(),
+        s: Some(value.as_bytes().to_vec()),
+        r#type: attribute_type::STRING,
         ..AttributeProto::default()
     }
 }

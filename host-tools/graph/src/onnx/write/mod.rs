@@ -4,17 +4,20 @@
 //! The same graph always gives the same bytes.
 
 mod builder;
+mod codes;
+mod formula;
+mod moved;
 mod qdq;
 mod qlinear;
 mod tail;
 
-use crate::codes_op::{CodesOp, Mean};
-use crate::graph::Int8Graph;
+use crate::graph::{Int8Graph, Node};
 use crate::onnx::proto::{GraphProto, ModelProto, OperatorSetIdProto};
 use crate::onnx::{Form, metadata};
-use crate::op::Op;
+use crate::op::{Int8Weights, Op};
 use builder::Builder;
 use prost::Message;
+use std::collections::{HashMap, HashSet};
 
 /// The operator set that written files use: the last one that every runtime in use understands.
 const OPSET: i64 = 17;
@@ -23,22 +26,23 @@ const IR_VERSION: i64 = 8;
 /// The graph name that stands for "no name", which ONNX forbids; PyTorch writes the same.
 pub(crate) const NAMELESS: &str = "main_graph";
 
-/// Whether every operation of `graph` can be written: those of [`CodesOp`] exist to read other tools'
-/// files, and of them only average pools can.
+/// Whether every operation of `graph` can be written: some of [`crate::CodesOp`] exist to read other tools'
+/// files, with arithmetic that has no operator in the standard operator set.
 pub fn is_writable(graph: &Int8Graph) -> bool {
-    graph.nodes.iter().all(|node| match &node.op {
-        Op::Codes(CodesOp::Mean(mean)) => {
-            let input = graph.tensor(node.inputs[0]).shape;
-            *mean == Mean::average_pool(mean.window, input, mean.counts_padding, OPSET)
-        }
-        Op::Codes(_) => false,
+    graph.nodes.iter().all(|node| is_writable_node(graph, node))
+}
+
+/// Whether a node of `graph` can be written.
+pub fn is_writable_node(graph: &Int8Graph, node: &Node<Int8Weights>) -> bool {
+    match &node.op {
+        Op::Codes(op) => codes::is_writable(op, graph.tensor(node.inputs[0]).shape),
         _ => true,
-    })
+    }
 }
 
 /// The ONNX file of `graph`, which must be valid ([`crate::Graph::validate`]).
 ///
-/// The int8 tensors keep their names, and so do the nodes; constants are named after the tensor or
+/// The int8 tensors keep their names, and so do the nodes of which no two have one; constants are named after the tensor or
 /// node they belong to. After the logits come a DequantizeLinear and a Softmax in f32.
 /// [`crate::onnx::read`] gives the same graph back, with its tensors numbered in order of
 /// definition.
@@ -46,6 +50,8 @@ pub fn is_writable(graph: &Int8Graph) -> bool {
 /// # Panics
 /// If a node refers to a tensor that does not exist, or the graph is not [`is_writable`].
 pub fn write(graph: &Int8Graph, form: Form) -> Vec<u8> {
+    let named = with_names_of_their_own(graph);
+    let graph = named.as_ref().unwrap_or(graph);
     let mut builder = Builder::new(graph);
     for node in &graph.nodes {
         match form {
@@ -73,4 +79,24 @@ pub fn write(graph: &Int8Graph, form: Form) -> Vec<u8> {
         metadata_props: metadata::properties(&graph.metadata),
     }
     .encode_to_vec()
+}
+
+/// `graph` with another name for each node that has the name of one before it, as onnxruntime refuses these;
+/// `None` if there is none. A node may have no name.
+fn with_names_of_their_own(graph: &Int8Graph) -> Option<Int8Graph> {
+    let mut taken: HashSet<String> = HashSet::new();
+    let mut times: HashMap<&str, usize> = HashMap::new();
+    let mut renamed: Option<Int8Graph> = None;
+    for (index, node) in graph.nodes.iter().enumerate().filter(|(_, node)| !node.name.is_empty()) {
+        let times = times.entry(&node.name).or_default();
+        let mut name = node.name.clone();
+        while !taken.insert(name.clone()) {
+            *times += 1;
+            name = format!("{}_{}", node.name, *times + 1);
+        }
+        if name != node.name {
+            renamed.get_or_insert_with(|| graph.clone()).nodes[index].name = name;
+        }
+    }
+    renamed
 }

@@ -1,8 +1,8 @@
 //! The QDQ form: float operators between DequantizeLinear and QuantizeLinear.
 
-use super::builder::{Builder, int, window_attributes};
+use super::builder::{Builder, window_attributes};
+use super::codes;
 use super::qlinear::{WeightNames, conv_attributes, pool_attributes};
-use crate::codes_op::CodesOp;
 use crate::graph::Node;
 use crate::onnx::proto::AttributeProto;
 use crate::op::{Conv2d, Int8Weights, Op};
@@ -13,20 +13,15 @@ pub(crate) fn node(builder: &mut Builder<'_>, node: &Node<Int8Weights>) {
         Op::Conv2d(conv) => conv2d(builder, node, conv),
         Op::MaxPool2d(window) => float(builder, node, "MaxPool", pool_attributes(window)),
         Op::AveragePool2d(window) => float(builder, node, "AveragePool", window_attributes(window)),
-        Op::Codes(CodesOp::Mean(mean)) => {
-            let mut attributes = window_attributes(&mean.window);
-            attributes.insert(0, int("count_include_pad", i64::from(mean.counts_padding)));
-            float(builder, node, "AveragePool", attributes);
-        }
-        Op::Codes(_) => unreachable!("the graph is writable"),
+        Op::Codes(op) => codes::node(builder, node, op),
         Op::Add => float(builder, node, "Add", Vec::new()),
         Op::Relu => float(builder, node, "Relu", Vec::new()),
-        Op::Clip(_) => unreachable!("a valid int8 graph has no Clip"),
+        Op::Clip(_) | Op::Real(_) => unreachable!("a valid int8 graph has none of these"),
     }
 }
 
 /// A float operator without constants.
-fn float(
+pub(crate) fn float(
     builder: &mut Builder<'_>,
     node: &Node<Int8Weights>,
     op: &str,
@@ -60,7 +55,7 @@ fn conv2d(builder: &mut Builder<'_>, node: &Node<Int8Weights>, conv: &Conv2d<Int
 }
 
 /// A float operator over `inputs`, then a QuantizeLinear to the node's output.
-fn operator(
+pub(crate) fn operator(
     builder: &mut Builder<'_>,
     node: &Node<Int8Weights>,
     op: &str,

@@ -20,7 +20,8 @@ pub(crate) fn node(builder: &mut Builder<'_>, node: &Node<Int8Weights>) {
         | Op::Codes(_)
         | Op::Add
         | Op::Relu
-        | Op::Clip(_) => {
+        | Op::Clip(_)
+        | Op::Real(_) => {
             qdq::node(builder, node);
         }
     }

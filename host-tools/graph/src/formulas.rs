@@ -16,7 +16,7 @@ fn rational(x: f32, limit: f32, numerator: &[f32], denominator: &[f32]) -> f32 {
 }
 
 /// `1 / (1 + exp(-x))`.
-pub(super) fn sigmoid(x: f32) -> f32 {
+pub(crate) fn sigmoid(x: f32) -> f32 {
     const NUMERATOR: [f32; 5] =
         [4.370_31e-11, 1.156_273_2e-7, 6.085_749e-5, 8.513_771e-3, 2.482_879_5e-1];
     const DENOMINATOR: [f32; 6] = [
@@ -31,7 +31,7 @@ pub(super) fn sigmoid(x: f32) -> f32 {
 }
 
 /// The hyperbolic tangent.
-pub(super) fn tanh(x: f32) -> f32 {
+pub(crate) fn tanh(x: f32) -> f32 {
     const NUMERATOR: [f32; 7] = [
         -2.760_768_4e-16,
         2.000_188e-13,
@@ -46,12 +46,12 @@ pub(super) fn tanh(x: f32) -> f32 {
 }
 
 /// `min(max(alpha * x + beta, 0), 1)`.
-pub(super) fn hard_sigmoid(x: f32, alpha: f32, beta: f32) -> f32 {
+pub(crate) fn hard_sigmoid(x: f32, alpha: f32, beta: f32) -> f32 {
     (alpha * x + beta).clamp(0.0, 1.0)
 }
 
 /// `ln(1 + exp(x))`.
-pub(super) fn softplus(x: f32) -> f32 {
+pub(crate) fn softplus(x: f32) -> f32 {
     softplus_f64(f64::from(x)) as f32
 }
 
@@ -60,13 +60,13 @@ fn softplus_f64(x: f64) -> f64 {
 }
 
 /// `x * tanh(softplus(x))`.
-pub(super) fn mish(x: f32) -> f32 {
+pub(crate) fn mish(x: f32) -> f32 {
     let x = f64::from(x);
     (x * softplus_f64(x).tanh()) as f32
 }
 
 /// `x` above 0, `alpha * (exp(x / width) - 1)` below.
-pub(super) fn elu(x: f32, alpha: f32, width: f32) -> f32 {
+pub(crate) fn elu(x: f32, alpha: f32, width: f32) -> f32 {
     if x > 0.0 {
         return x;
     }
@@ -74,12 +74,12 @@ pub(super) fn elu(x: f32, alpha: f32, width: f32) -> f32 {
 }
 
 /// The error function.
-pub(super) fn erf(x: f32) -> f32 {
+pub(crate) fn erf(x: f32) -> f32 {
     erf_f64(f64::from(x)) as f32
 }
 
 /// `x` times the distribution of the normal law, or the approximation of it by a tanh.
-pub(super) fn gelu(x: f32, approximate: bool) -> f32 {
+pub(crate) fn gelu(x: f32, approximate: bool) -> f32 {
     let x = f64::from(x);
     let inner = if approximate {
         let scale = (2.0 / std::f64::consts::PI).sqrt();
@@ -110,7 +110,7 @@ fn erf_f64(x: f64) -> f64 {
 }
 
 /// `x` to the power of `exponent`; small whole powers are products.
-pub(super) fn power(x: f32, exponent: f32) -> f32 {
+pub(crate) fn power(x: f32, exponent: f32) -> f32 {
     if exponent == 2.0 {
         x * x
     } else if exponent == 3.0 {
