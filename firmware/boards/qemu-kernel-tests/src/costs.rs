@@ -1,6 +1,6 @@
 //! What the layers of the seed CNN cost, held to their budgets.
 
-use crate::cases::{Convolution, Depthwise, FullyConnected, Kind, cells};
+use crate::cases::{Convolution, Depthwise, FullyConnected, Kind, Scratch, cells};
 use crate::timer::Timer;
 use alloc::vec;
 use core::hint::black_box;
@@ -87,11 +87,11 @@ fn convolution(timer: &mut Timer, name: &str, case: &Convolution, kind: Kind) ->
     let weights = case.pack(kind);
     let layer = case.packed(&weights, case.fixed());
     let bytes = case.scratch_bytes(kind);
-    let mut scratch = vec![[0_i8; 8]; bytes / 8];
+    let mut scratch = Scratch::new(bytes);
     let mut output = vec![0; layer.output.len()];
     let (codes, result) = (cells(&case.codes), map(&mut output));
     let cost = timer.measure(|| {
-        kind.run::<Native>(&layer, &codes, scratch.as_flattened_mut(), result);
+        kind.run::<Native>(&layer, &codes, scratch.bytes(), result);
     });
     assert!(output == case.plain(case.fixed()), "{name} differs");
     let macs = case.output().len() * case.window.taps() * case.input.c * case.pool.taps();
@@ -126,8 +126,8 @@ fn depthwise(timer: &mut Timer, name: &str, input: Shape, window: Window) -> u32
     let mut output = vec![0; layer.output.len()];
     let (codes, result) = (cells(&case.codes), map(&mut output));
     let bytes = case.scratch_bytes();
-    let mut scratch = vec![[0_i8; 8]; bytes.div_ceil(8)];
-    let scratch = scratch.as_flattened_mut();
+    let mut scratch = Scratch::new(bytes);
+    let scratch = scratch.bytes();
     let cost = timer.measure(|| {
         Native::depthwise_conv2d(black_box(&layer), &codes, scratch, result);
     });

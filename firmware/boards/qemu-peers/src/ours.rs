@@ -1,6 +1,6 @@
 //! Thumbnet's own kernels.
 
-use crate::cases::{Convolution, FullyConnected, Kind, cells};
+use crate::cases::{Convolution, FullyConnected, Kind, Scratch, cells};
 use crate::table::{Cost, differences};
 use crate::timer::Timer;
 use alloc::vec;
@@ -15,11 +15,11 @@ use thumbnet_kernels::{Backend, Native, Scalar};
 pub fn convolution(timer: &mut Timer, case: &Convolution, kind: Kind) -> Cost {
     let weights = case.pack(kind);
     let layer = case.packed(&weights, case.fixed());
-    let mut scratch = vec![[0_i8; 8]; case.scratch_bytes(kind) / 8];
+    let mut scratch = Scratch::new(case.scratch_bytes(kind));
     let mut output = vec![0; layer.output.len()];
     let (codes, result) = (cells(&case.codes), map(&mut output));
     let instructions = timer.measure(|| {
-        kind.run::<Native>(black_box(&layer), &codes, scratch.as_flattened_mut(), result);
+        kind.run::<Native>(black_box(&layer), &codes, scratch.bytes(), result);
     });
     Cost { instructions, different: differences(&output, &case.plain(case.fixed())) }
 }
@@ -27,12 +27,11 @@ pub fn convolution(timer: &mut Timer, case: &Convolution, kind: Kind) -> Cost {
 /// The kernel for cores without.
 pub fn plain_convolution(timer: &mut Timer, case: &Convolution) -> Cost {
     let layer = case.layer(case.fixed());
-    let scratch_bytes = conv2d_scratch_bytes(&layer.window, layer.input);
-    let mut scratch = vec![[0_i8; 8]; scratch_bytes.div_ceil(8)];
+    let mut scratch = Scratch::new(conv2d_scratch_bytes(&layer.window, layer.input));
     let mut output = vec![0; layer.output.len()];
     let (codes, result) = (cells(&case.codes), map(&mut output));
     let instructions = timer.measure(|| {
-        Scalar::conv2d(black_box(&layer), &codes, scratch.as_flattened_mut(), result);
+        Scalar::conv2d(black_box(&layer), &codes, scratch.bytes(), result);
     });
     Cost { instructions, different: differences(&output, &case.plain(case.fixed())) }
 }

@@ -1,7 +1,7 @@
 //! Output and input in one buffer, as near as the kernel's order allows: the same bytes as apart. One pixel nearer
 //! breaks, so that the order claims no more than is true and no less.
 
-use crate::cases::{Convolution, Depthwise, Kind, Random, cells};
+use crate::cases::{Convolution, Depthwise, Kind, Random, Scratch, cells};
 use core::cell::Cell;
 use thumbnet_kernels::armv7em::{
     compact_winograd4_conv2d_order, deep_conv2d_order, depthwise_conv2d_order,
@@ -82,8 +82,8 @@ fn packed(kind: Kind, order: impl Fn(Shape, &Window) -> Order) {
         let weights = case.pack(kind);
         let layer = case.packed(&weights, case.fixed());
         let run = |input: &Map, output: &Map, portable: bool| {
-            let mut scratch = vec![[0x7e_i8; 8]; case.scratch_bytes(kind) / 8];
-            let scratch = scratch.as_flattened_mut();
+            let mut scratch = Scratch::new(case.scratch_bytes(kind));
+            let scratch = scratch.bytes();
             match portable {
                 true => kind.run::<Portable>(&layer, input, scratch, output),
                 false => kind.run::<Armv7em>(&layer, input, scratch, output),
@@ -139,8 +139,8 @@ fn plain_convolutions_overlap() {
         let run = |input: &Map, output: &Map, portable: bool| {
             let layer = case.layer(case.fixed());
             let scratch_bytes = scalar::conv2d_scratch_bytes(&layer.window, layer.input);
-            let mut scratch = vec![[0x7e_i8; 8]; scratch_bytes.div_ceil(8)];
-            let scratch = scratch.as_flattened_mut();
+            let mut scratch = Scratch::new(scratch_bytes);
+            let scratch = scratch.bytes();
             match portable {
                 true => Portable::conv2d(&layer, input, scratch, output),
                 false => Scalar::conv2d(&layer, input, scratch, output),
@@ -163,8 +163,8 @@ fn depthwise_convolutions_overlap() {
             let order = depthwise_conv2d_order(layer.output.w, scratch_bytes > 0);
             let overlap = order.overlap(case.input, layer.output, [&case.window, &Window::UNIT]);
             let run = |input: &Map, output: &Map, portable: bool| {
-                let mut scratch = vec![[0x7e_i8; 8]; scratch_bytes.div_ceil(8)];
-                let scratch = scratch.as_flattened_mut();
+                let mut scratch = Scratch::new(scratch_bytes);
+                let scratch = scratch.bytes();
                 match portable {
                     true => Portable::depthwise_conv2d(&layer, input, scratch, output),
                     false => Armv7em::depthwise_conv2d(&layer, input, scratch, output),

@@ -1,7 +1,7 @@
 //! Convolutions.
 
 use super::random::mixed_scales;
-use super::{Random, cells};
+use super::{Random, Scratch, cells};
 use alloc::vec;
 use alloc::vec::Vec;
 use thumbnet_kernels::Backend;
@@ -253,11 +253,8 @@ impl Convolution {
         let weights = self.pack(kind);
         let layer = self.packed(&weights, requantize);
         let mut output = vec![0x55; layer.output.len()];
-        let bytes = self.scratch_bytes(kind);
-        // Words, so that it is aligned; dirty, because an arena is.
-        let mut scratch = vec![[0x7e_i8; 8]; bytes / 8];
-        let scratch = scratch.as_flattened_mut();
-        kind.run::<B>(&layer, &cells(&self.codes), scratch, map(&mut output));
+        let mut scratch = Scratch::new(self.scratch_bytes(kind));
+        kind.run::<B>(&layer, &cells(&self.codes), scratch.bytes(), map(&mut output));
         output
     }
 

@@ -1,7 +1,7 @@
 //! Depthwise convolutions.
 
 use super::random::{factor, mixed_scales};
-use super::{Random, cells};
+use super::{Random, Scratch, cells};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::Cell;
@@ -156,7 +156,7 @@ impl Depthwise {
         input: &Map,
         output: &Map,
     ) {
-        let mut scratch = vec![[0x55_i8; 8]; self.scratch_bytes().div_ceil(8)];
-        B::depthwise_conv2d(layer, input, scratch.as_flattened_mut(), output);
+        let mut scratch = Scratch::new(self.scratch_bytes());
+        B::depthwise_conv2d(layer, input, scratch.bytes(), output);
     }
 }

@@ -6,6 +6,7 @@ mod dense;
 mod depthwise;
 mod pools;
 mod random;
+mod scratch;
 
 use alloc::vec::Vec;
 use core::cell::Cell;
@@ -15,6 +16,7 @@ pub use dense::FullyConnected;
 pub use depthwise::Depthwise;
 pub use pools::{pools, random_pool, random_sum, sum};
 pub use random::Random;
+pub use scratch::Scratch;
 
 /// A map that holds `codes`.
 pub fn cells(codes: &[i8]) -> Vec<Cell<i8>> {
