@@ -9,7 +9,6 @@ mod extremes;
 mod overlap;
 
 use cases::{Convolution, Depthwise, FullyConnected, Kind, cells};
-use core::ops::Range;
 use thumbnet_kernels::geometry::{Padding, Shape, Window};
 use thumbnet_kernels::map::map;
 use thumbnet_kernels::packed::{
@@ -30,11 +29,6 @@ fn check_form(case: &Convolution, kind: Kind, form: impl Requantize) {
     assert_eq!(case.run::<Armv7em>(kind, form), expected, "armv7em, {kind:?}: {case:?}");
 }
 
-/// One under Miri, which takes seconds for what the processor does in a millisecond.
-fn seeds(count: u64) -> Range<u64> {
-    0..if cfg!(miri) { 1 } else { count }
-}
-
 /// Both kernels with tiles of 4 x 4 outputs.
 fn check_large_tiles(case: &Convolution) {
     check(case, Kind::Winograd4);
@@ -49,14 +43,14 @@ fn check_dense(case: &FullyConnected) {
 
 #[test]
 fn random_deep_convolutions_match() {
-    for seed in seeds(400) {
+    for seed in 0..400 {
         check(&Convolution::random(seed, Kind::Deep), Kind::Deep);
     }
 }
 
 #[test]
 fn random_pointwise_convolutions_match() {
-    for seed in seeds(400) {
+    for seed in 0..400 {
         check(&Convolution::random(seed, Kind::Pointwise), Kind::Pointwise);
     }
 }
@@ -74,21 +68,21 @@ fn every_tail_of_pointwise_channels_and_pixels_matches() {
 
 #[test]
 fn random_shallow_convolutions_match() {
-    for seed in seeds(400) {
+    for seed in 0..400 {
         check(&Convolution::random(seed, Kind::Shallow), Kind::Shallow);
     }
 }
 
 #[test]
 fn random_winograd_convolutions_match() {
-    for seed in seeds(400) {
+    for seed in 0..400 {
         check(&Convolution::random(seed, Kind::Winograd), Kind::Winograd);
     }
 }
 
 #[test]
 fn random_winograd4_convolutions_match() {
-    for seed in seeds(400) {
+    for seed in 0..400 {
         check_large_tiles(&Convolution::random(seed, Kind::Winograd4));
     }
 }
@@ -222,7 +216,7 @@ fn the_largest_sums_are_exact() {
 
 #[test]
 fn random_dense_layers_match() {
-    for seed in seeds(200) {
+    for seed in 0..200 {
         let mut random = cases::Random::new(seed);
         let [inputs, outputs] = [1 + random.below(90), 1 + random.below(40)];
         check_dense(&FullyConnected::new(seed, inputs, outputs));
@@ -254,7 +248,7 @@ fn every_tail_of_inputs_and_outputs_matches() {
 
 #[test]
 fn random_depthwise_convolutions_match() {
-    for seed in seeds(400) {
+    for seed in 0..400 {
         let case = Depthwise::random(seed);
         assert_eq!(case.run::<Armv7em>(), case.plain(), "{case:?}");
         let [result, plain] = case.run_float::<Armv7em>();
@@ -310,7 +304,7 @@ fn pools_of_large_and_dilated_windows_match() {
 
 #[test]
 fn random_pools_match() {
-    for seed in seeds(400) {
+    for seed in 0..400 {
         let (input, window) = cases::random_pool(seed);
         let portable = cases::pools::<Portable>(seed, input, window);
         assert_eq!(cases::pools::<Armv7em>(seed, input, window), portable, "{input:?} {window:?}");
@@ -319,7 +313,7 @@ fn random_pools_match() {
 
 #[test]
 fn random_sums_match() {
-    for seed in seeds(400) {
+    for seed in 0..400 {
         let (layer, mut random) = (cases::random_sum(seed), cases::Random::new(seed));
         let len = random.below(40);
         let [lhs, rhs] = [0; 2].map(|_| (0..len).map(|_| random.code()).collect::<Vec<i8>>());
