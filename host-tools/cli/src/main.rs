@@ -3,6 +3,7 @@
 
 mod calibration;
 mod classify;
+mod device;
 mod estimate;
 mod evaluation;
 mod float_sums;

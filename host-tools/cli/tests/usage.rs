@@ -26,3 +26,16 @@ fn wrong_usage_ends_with_2_and_leaves_standard_output_empty() {
         assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
     }
 }
+
+#[test]
+#[cfg(not(feature = "gpu"))]
+fn a_device_that_is_not_in_the_build_is_refused_with_how_to_build_it() {
+    for (device, feature) in [("wgpu", "--features gpu"), ("cuda", "--features cuda")] {
+        let output = thumbnet(&["train", "--device", device]);
+        assert!(!output.status.success() && output.stdout.is_empty(), "{device}");
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(words.contains(feature), "{words}");
+    }
+    let output = thumbnet(&["train", "--devices", "2"]);
+    assert!(!output.status.success());
+}

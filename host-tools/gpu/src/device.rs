@@ -5,11 +5,12 @@ use burn_core::tensor::{Device, Tensor};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use thumbnet_train::{DeviceStart, Learner, TrainError};
 
-/// A device of burn that networks learn on.
+/// A device of burn that networks learn on, or several of a kind.
 #[derive(Clone, Debug)]
 pub struct Gpu {
     name: String,
-    device: Device,
+    /// The first has the network; each batch is dealt out to all.
+    devices: Vec<Device>,
 }
 
 impl Gpu {
@@ -18,53 +19,84 @@ impl Gpu {
     /// # Errors
     /// [`TrainError::Device`] if it cannot compute.
     pub fn new(name: impl Into<String>, device: Device) -> Result<Self, TrainError> {
-        let gpu = Self { name: name.into(), device: device.autodiff() };
-        gpu.check()?;
+        Self::of(name.into(), vec![device])
+    }
+
+    /// Several devices, each of which learns from its part of every batch.
+    ///
+    /// # Errors
+    /// [`TrainError::Device`] if there is none, or one cannot compute.
+    #[cfg(feature = "several")]
+    pub fn several(name: impl Into<String>, devices: Vec<Device>) -> Result<Self, TrainError> {
+        let name = name.into();
+        if devices.is_empty() {
+            let problem = "there is no such device here".to_owned();
+            return Err(TrainError::Device { device: name, problem });
+        }
+        Self::of(name, devices)
+    }
+
+    fn of(name: String, devices: Vec<Device>) -> Result<Self, TrainError> {
+        let devices = devices.into_iter().map(|device| device.autodiff()).collect();
+        let gpu = Self { name, devices };
+        gpu.devices.iter().try_for_each(|device| gpu.check(device))?;
         Ok(gpu)
     }
 
-    /// The best device that wgpu finds: by Vulkan, Metal or DirectX 12.
+    /// The best device that wgpu finds, by Vulkan, Metal or DirectX 12; or so many, in its order.
     ///
     /// # Errors
-    /// [`TrainError::Device`] if there is none.
+    /// [`TrainError::Device`] if there is none, or there are not so many.
     #[cfg(feature = "wgpu")]
-    pub fn wgpu() -> Result<Self, TrainError> {
-        let open = || Device::wgpu(burn_core::tensor::DeviceKind::DefaultDevice);
-        Self::named("wgpu", open, "install a driver for Vulkan, Metal or DirectX 12")
+    pub fn wgpu(count: usize) -> Result<Self, TrainError> {
+        let open = || match count {
+            1 => vec![Device::wgpu(burn_core::tensor::DeviceKind::DefaultDevice)],
+            _ => Device::enumerate(burn_core::tensor::DeviceType::Wgpu).into_vec(),
+        };
+        Self::named("wgpu", open, count, "install a driver for Vulkan, Metal or DirectX 12")
     }
 
-    /// The first NVIDIA device.
+    /// The first NVIDIA device, or so many.
     ///
     /// # Errors
-    /// [`TrainError::Device`] if there is none, or CUDA is not installed.
+    /// [`TrainError::Device`] if there is none, or there are not so many, or CUDA is not installed.
     #[cfg(feature = "cuda")]
-    pub fn cuda() -> Result<Self, TrainError> {
-        let open = || Device::cuda(burn_core::tensor::DeviceIndex::Default);
-        Self::named("cuda", open, "install NVIDIA's driver and CUDA 12 or later")
+    pub fn cuda(count: usize) -> Result<Self, TrainError> {
+        let open = || match count {
+            1 => vec![Device::cuda(burn_core::tensor::DeviceIndex::Default)],
+            _ => Device::enumerate(burn_core::tensor::DeviceType::Cuda).into_vec(),
+        };
+        Self::named("cuda", open, count, "install NVIDIA's driver and CUDA 12 or later")
     }
 
-    /// burn panics where there is no device.
+    /// The first devices of a kind. burn panics where there is none.
     #[cfg(any(feature = "wgpu", feature = "cuda"))]
-    fn named(name: &str, open: impl FnOnce() -> Device, advice: &str) -> Result<Self, TrainError> {
-        let opened = quietly(|| {
-            let device = open();
-            let part = device
-                .identity()
-                .map_or(name.to_owned(), |identity| format!("{name} ({})", identity.name));
-            (device, part)
-        });
-        let missing = || TrainError::Device {
-            device: name.to_owned(),
-            problem: format!("there is no such device here: {advice}, or train with --device cpu"),
+    fn named(
+        name: &str,
+        open: impl FnOnce() -> Vec<Device>,
+        count: usize,
+        advice: &str,
+    ) -> Result<Self, TrainError> {
+        let failed = |problem| TrainError::Device { device: name.to_owned(), problem };
+        let none = || {
+            failed(format!("there is no such device here: {advice}, or train with --device cpu"))
         };
-        let (device, part) = opened.ok_or_else(missing)?;
-        Self::new(part, device).map_err(|_| missing())
+        let mut devices = quietly(open).ok_or_else(none)?;
+        if !devices.is_empty() && devices.len() < count {
+            let found = devices.len();
+            return Err(failed(format!("there are {found} devices here, not {count}")));
+        }
+        devices.truncate(count);
+        let part = |device: &Device| device.identity().map(|identity| identity.name);
+        let parts = quietly(|| devices.iter().filter_map(part).collect::<Vec<_>>());
+        let parts = parts.ok_or_else(none)?.join(", ");
+        Self::several(format!("{name} ({parts})"), devices).map_err(|_| none())
     }
 
     /// Computes something whose result is known.
-    fn check(&self) -> Result<(), TrainError> {
+    fn check(&self, device: &Device) -> Result<(), TrainError> {
         let sum = quietly(|| {
-            let ones = Tensor::<1>::ones([32], &self.device);
+            let ones = Tensor::<1>::ones([32], device);
             ones.sum().try_into_data().ok().and_then(|data| data.try_to_vec::<f32>().ok())
         });
         if sum.flatten().as_deref() == Some(&[32.0]) {
@@ -82,7 +114,7 @@ impl thumbnet_train::Device for Gpu {
     }
 
     fn begin(&self, start: DeviceStart<'_>) -> Result<Box<dyn Learner>, TrainError> {
-        Ok(Box::new(BurnLearner::new(self.name.clone(), self.device.clone(), start)))
+        Ok(Box::new(BurnLearner::new(self.name.clone(), &self.devices, start)))
     }
 }
 

@@ -1,40 +1,32 @@
 //! A network that learns on a device of burn.
 
 use crate::follow::{Following, Rates};
-use crate::forward::Dropouts;
-use crate::loss::loss;
-use crate::network::{Network, StageTensors, tensor, values};
+use crate::network::{Network, StageTensors, values};
 use crate::rule::Rule;
-use burn_core::tensor::{Device, ExecutionError, Tensor};
+use crate::teach::{Lesson, Teacher};
+use burn_core::tensor::{Device, ExecutionError};
 use std::sync::Arc;
-use thumbnet_train::{Batch, DeviceStart, Learner, Loss, State, StepRates, TrainError};
+use thumbnet_train::{Batch, DeviceStart, Learner, State, StepRates, TrainError};
 
 /// A network, and what follows its parameters from step to step.
 pub(crate) struct BurnLearner {
     /// What the device is called.
     name: String,
-    device: Device,
+    teacher: Teacher,
     network: Network,
     following: Vec<Following>,
     rule: Rule,
-    loss: Loss,
     clip_norm: Option<f64>,
     steps: u64,
 }
 
-/// A batch's logits and gradients.
-struct Lesson {
-    logits: Tensor<2>,
-    gradients: Vec<StageTensors>,
-    statistics: Vec<Option<[Tensor<1>; 2]>>,
-}
-
 impl BurnLearner {
-    /// `device` knows gradients.
-    pub fn new(name: String, device: Device, start: DeviceStart<'_>) -> Self {
+    /// The devices know gradients; the first of them has the network.
+    pub fn new(name: String, devices: &[Device], start: DeviceStart<'_>) -> Self {
+        let device = &devices[0];
         let DeviceStart { plan, training, state, steps, frozen } = start;
         let rule = Rule::new(training);
-        let network = Network::new(Arc::new(plan.clone()), &state.parameters, frozen, &device);
+        let network = Network::new(Arc::new(plan.clone()), &state.parameters, frozen, device);
         let plain = device.clone().inner();
         let stages = plan.stages.iter().enumerate();
         let following = stages
@@ -49,27 +41,15 @@ impl BurnLearner {
                 Following::new(stage, &rule, &moments, steps, average)
             })
             .collect();
-        let (loss, clip_norm) = (training.loss, training.clip_norm);
-        device.seed(training.seed.wrapping_add(steps));
-        Self { name, device, network, following, rule, loss, clip_norm, steps }
+        let clip_norm = training.clip_norm;
+        for (number, device) in devices.iter().enumerate() {
+            device.seed(training.seed.wrapping_add(steps).wrapping_add((number as u64) << 32));
+        }
+        let teacher = Teacher::new(devices, training.loss);
+        Self { name, teacher, network, following, rule, clip_norm, steps }
     }
 
-    /// Forward and back.
-    fn lesson(&self, batch: &Batch) -> Lesson {
-        let (pictures, input) = (batch.pictures, self.network.plan.input);
-        let classes = self.network.plan.classes;
-        let shape = [pictures, input.h, input.w, input.c];
-        let pixels: Tensor<4> = tensor(batch.pixels.clone(), shape, &self.device);
-        let targets = tensor(batch.targets.clone(), [pictures, classes], &self.device);
-        let counts = tensor(batch.counts.clone(), [pictures], &self.device);
-        let outcome = self.network.forward(pixels.permute([0, 3, 1, 2]), Dropouts::Drawn);
-        let loss = loss(self.loss, outcome.logits(), targets, counts);
-        let gradients = self.network.take_gradients(&mut loss.backward());
-        let logits = outcome.logits().inner();
-        Lesson { logits, gradients, statistics: outcome.statistics }
-    }
-
-    fn failed(&self, error: &ExecutionError) -> TrainError {
+    fn failed(&self, error: impl std::fmt::Display) -> TrainError {
         let problem = format!("it failed in step {} ({error})", self.steps + 1);
         TrainError::Device { device: self.name.clone(), problem }
     }
@@ -93,7 +73,8 @@ impl BurnLearner {
 
 impl Learner for BurnLearner {
     fn learn(&mut self, batch: &Batch, step: &StepRates) -> Result<Vec<f32>, TrainError> {
-        let Lesson { logits, mut gradients, statistics } = self.lesson(batch);
+        let Lesson { logits, mut gradients, statistics } =
+            self.teacher.teach(&self.network, batch).map_err(|problem| self.failed(problem))?;
         if let Some(longest) = self.clip_norm {
             shorten(&mut gradients, longest);
         }
@@ -107,13 +88,13 @@ impl Learner for BurnLearner {
                 own.follow(statistics);
             }
         }
-        let logits = values(logits).map_err(|error| self.failed(&error))?;
+        let logits = values(logits).map_err(|error| self.failed(error))?;
         self.steps += 1;
         Ok(logits)
     }
 
     fn state(&mut self) -> Result<State, TrainError> {
-        self.read_state().map_err(|error| self.failed(&error))
+        self.read_state().map_err(|error| self.failed(error))
     }
 }
 

@@ -9,6 +9,9 @@ mod learner;
 mod loss;
 mod network;
 mod rule;
+#[cfg(feature = "several")]
+mod several;
+mod teach;
 
 pub use device::Gpu;
 pub use forward::{Dropouts, Outcome};

@@ -132,3 +132,35 @@ fn what_burn_cannot_do_is_refused_before_the_first_epoch() {
     let error = problem(|training| training.optimizer = Optimizer::Gd);
     assert!(error.to_string().contains("use adam, adamw or sgd"), "{error}");
 }
+
+#[cfg(feature = "several")]
+#[test]
+fn two_devices_learn_what_one_does() {
+    let dataset = dataset(203);
+    let devices = Gpu::several("two", vec![Device::flex(), Device::flex()]).expect("both there");
+    // Without normalization over the batch, parts of it are no other than the whole.
+    let mut recipe = recipe(variants()[1].1);
+    for layer in &mut recipe.layers {
+        if let thumbnet_train::Layer::Conv2d { batch_norm, .. } = layer {
+            *batch_norm = false;
+        }
+    }
+    recipe.layers.retain(|layer| layer.kind() != "residual");
+    let [one, two] = [(); 2].map(|()| tempfile::tempdir().expect("a folder for the test"));
+    let one = train(&recipe, &dataset, one.path(), &mut ()).expect("it trains");
+    let two = train_on(Some(&devices), &recipe, &dataset, two.path(), &mut ());
+    assert_alike("two devices", &one, &two.expect("it trains"));
+}
+
+#[cfg(feature = "several")]
+#[test]
+fn two_devices_learn_with_normalization_over_their_parts() {
+    let dataset = dataset(203);
+    let devices = Gpu::several("two", vec![Device::flex(), Device::flex()]).expect("both there");
+    let mut recipe = recipe(|_| ());
+    recipe.training.epochs = 6;
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let trained = train_on(Some(&devices), &recipe, &dataset, folder.path(), &mut ());
+    let accuracy = trained.expect("it trains").history[5].test_accuracy;
+    assert!(accuracy > Some(0.9), "{accuracy:?}");
+}

@@ -8,6 +8,7 @@ mod unlabelled;
 
 use super::data::{augmentation, load_pictures};
 use crate::calibration::{Calibration, Judged};
+use crate::device::DeviceName;
 use crate::estimate::{self, Estimate};
 use crate::evaluation;
 use crate::loading::Loading;
@@ -52,9 +53,11 @@ Examples:
   thumbnet train --model mobilenet --input 48x48x1 --board nucleo-f446re   refused at once if it does not fit
   thumbnet train --from models/fashion --freeze --data pictures/ -o models/mine   few pictures: only a new last layer
   thumbnet train --data few/ --unlabelled many/ --augment shift=0.1,flip=true -o models/mine   learns from both
+  thumbnet train --device wgpu -o models/mine      on a graphics processor, in a build with --features gpu
   thumbnet train --resume -o models/mine           goes on after Ctrl-C, to the same result
 
-One seed gives the same bytes on every run, in any folder and with any number of threads (RAYON_NUM_THREADS).";
+One seed gives the same bytes on every run, in any folder and with any number of threads (RAYON_NUM_THREADS), but for
+--device wgpu and cuda.";
 
 /// Arguments of `train`.
 #[derive(Args)]
@@ -82,6 +85,12 @@ pub(crate) struct Train {
     /// qemu-mps2-an386].
     #[arg(long, value_name = "BOARD")]
     board: Option<String>,
+    /// Where the network learns; wgpu and cuda need a build with --features gpu or cuda.
+    #[arg(long, value_enum, default_value = "cpu", conflicts_with_all = ["folds", "unlabelled"])]
+    device: DeviceName,
+    /// Deal every batch out to so many devices of that kind.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u8).range(1..))]
+    devices: u8,
     /// Passes over the training pictures [default: the recipe's, 10].
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
@@ -181,6 +190,7 @@ struct PictureCounts {
 
 impl Train {
     pub(crate) fn run(self) -> anyhow::Result<Outcome> {
+        let device = self.device.open(self.devices.into())?;
         let mut recipe = self.recipe()?;
         let folder = self.output.clone().unwrap_or_else(|| Path::new("models").join(&recipe.name));
         if self.folds.is_none() {
@@ -221,10 +231,14 @@ impl Train {
         }
         // The second of two trainings may not have begun when they were stopped.
         let has_begun = pseudo_labels.is_none() || folder.join("weights.safetensors").is_file();
+        let device = device.as_deref();
+        if let (Some(device), false) = (device, self.json) {
+            println!("learning on {}", device.name());
+        }
         let trained = if self.resume && has_begun {
-            thumbnet_train::resume(&folder, &dataset, &mut console)?
+            thumbnet_train::resume_on(device, &folder, &dataset, &mut console)?
         } else {
-            thumbnet_train::train(&recipe, &dataset, &folder, &mut console)?
+            thumbnet_train::train_on(device, &recipe, &dataset, &folder, &mut console)?
         };
         console.finish();
         let seconds = start.elapsed().as_secs_f64();
