@@ -68,10 +68,9 @@ impl<C: Clock, const LAYERS: usize> Observer for Trace<'_, C, LAYERS> {
     fn layer(&mut self, index: usize, output: &[i8]) {
         let ticks = self.clock.ticks().saturating_sub(self.resumed_at);
         self.ticks += ticks;
-        if index == self.records.len() {
-            // Layers beyond the capacity are counted but not recorded; boards size it by their model.
-            let _ = self.records.push(LayerRecord { crc32: 0, ticks: 0 });
-        }
+        let empty = LayerRecord { crc32: 0, ticks: 0 };
+        // Layers beyond the capacity are counted but not recorded; boards size it by their model.
+        while self.records.len() <= index && self.records.push(empty).is_ok() {}
         // Of a layer by stripes, these are more rows.
         if let Some(record) = self.records.get_mut(index) {
             record.ticks += ticks;
@@ -119,7 +118,7 @@ mod tests {
         let mut clock = Stepping::default();
         let mut records: Vec<_, 2> = Vec::new();
         let mut trace = Trace::start(&mut clock, &mut records, true);
-        for (index, rows) in [(0, &[1, 2][..]), (1, &[-7]), (0, &[3]), (1, &[]), (1, &[9, 8])] {
+        for (index, rows) in [(1, &[-7][..]), (0, &[1, 2]), (0, &[3]), (1, &[]), (1, &[9, 8])] {
             trace.layer(index, rows);
         }
         assert_eq!(trace.ticks(), 500);

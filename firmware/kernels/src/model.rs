@@ -56,7 +56,7 @@ pub trait Model {
 /// Sees the output of every layer while it is in memory: for checksums, costs and debugging.
 pub trait Observer {
     /// Called after step `index` (as in [`Info::layers`]) with the bytes it wrote. For a step that runs by stripes, called
-    /// once a stripe, each time with the rows that follow those before; the first time in the order of the steps.
+    /// once a stripe, each time with the rows that follow those before; a later step may begin before it.
     fn layer(&mut self, index: usize, output: &[i8]);
 }
 

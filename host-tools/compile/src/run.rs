@@ -36,14 +36,14 @@ impl Run {
 pub struct Stream {
     /// The steps.
     pub steps: Range<usize>,
-    /// In execution order; each step has a run in the first one.
+    /// In execution order.
     pub rounds: Vec<Round>,
 }
 
 /// Some rows of each step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Round {
-    /// In execution order; a step whose rows are all there has none.
+    /// In execution order; a step has none before its first rows are needed, and when all are there.
     pub runs: Vec<Run>,
     /// What is moved after that, each to lower addresses.
     pub moves: Vec<Move>,

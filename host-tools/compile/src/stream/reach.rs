@@ -47,8 +47,14 @@ impl Reach {
 
     /// One past the last row, padding below counted, under the first `rows` of the output.
     pub fn end(self, rows: usize) -> usize {
-        let Some(last) = rows.checked_sub(1) else { return 0 };
-        last.saturating_mul(self.step).saturating_add(self.size).saturating_sub(self.above)
+        if rows == 0 { 0 } else { usize::try_from(self.line(rows as i64)).unwrap_or(0) }
+    }
+
+    /// The same as a straight line, below 0 too: where the input has to be some time before the output begins.
+    pub fn line(self, rows: i64) -> i64 {
+        let [size, step, above] =
+            [self.size, self.step, self.above].map(|rows| i64::try_from(rows).unwrap_or(i64::MAX));
+        (rows - 1).saturating_mul(step).saturating_add(size).saturating_sub(above)
     }
 
     /// How many rows the first `rows` of the input, with padding above, are enough for.

@@ -17,6 +17,8 @@ use thumbnet_kernels::order::Overlap;
 
 /// Maps of more rows than any microcontroller holds are not walked.
 const MOST_ROWS: usize = 1 << 12;
+/// Rounds before the last step begins, at most.
+const MOST_EARLY: usize = 64;
 
 /// Some rows of one step.
 #[derive(Clone, Debug, PartialEq)]
@@ -156,30 +158,46 @@ impl<'a> Group<'a> {
     }
 
     /// By step and round, the rows that are there at the end of it.
+    ///
+    /// Steps begin one after the other, none with more rows than it makes in a later round, and what nobody needs is made
+    /// in the end.
     fn fronts(&self, rows: usize) -> Option<Vec<Vec<usize>>> {
         let last_rows = self.rows(self.steps.len() - 1);
         let rounds = last_rows.div_ceil(rows);
-        let mut fronts: Vec<Vec<usize>> = vec![vec![]; self.steps.len()];
-        for index in (0..self.steps.len()).rev() {
-            let all = self.rows(index);
-            let front = |round: usize| {
-                let needed = self.readers(self.steps[index].output);
-                let needed = needed.map(|reader| self.reaches[reader].end(fronts[reader][round]));
-                // What no step of the group needs comes with the rest.
-                let share = || (last_rows.min((round + 1) * rows) * all).div_ceil(last_rows);
-                let last = round + 1 == rounds;
-                if last { all } else { all.min(needed.max().unwrap_or_else(share)) }
-            };
-            let front: Vec<usize> = (0..rounds).map(front).collect();
-            fronts[index] = front;
+        let begun =
+            |early: &usize| self.lines(-((early * rows) as i64)).iter().all(|line| *line <= 0);
+        let early = (0..MOST_EARLY).find(begun).unwrap_or(MOST_EARLY);
+        let mut fronts = vec![vec![]; self.steps.len()];
+        for round in 1..=early + rounds {
+            let made = (round * rows) as i64 - (early * rows) as i64;
+            for (index, line) in self.lines(made.min(last_rows as i64)).into_iter().enumerate() {
+                fronts[index].push(self.rows(index).min(usize::try_from(line).unwrap_or(0)));
+            }
         }
         for index in 0..self.steps.len() {
             if let Some(front) = self.ahead(&fronts, index) {
                 fronts[index] = front;
             }
         }
-        let all_begin = fronts.iter().all(|front| front[0] > 0);
-        (rounds > 1 && all_begin).then_some(fronts)
+        let missing = |index: usize| fronts[index].last() != Some(&self.rows(index));
+        if (0..self.steps.len()).any(missing) {
+            fronts.iter_mut().enumerate().for_each(|(index, front)| front.push(self.rows(index)));
+        }
+        (rounds > 1).then_some(fronts)
+    }
+
+    /// By step, the rows that are needed for `last` rows of the last step, as straight lines.
+    fn lines(&self, last: i64) -> Vec<i64> {
+        let mut lines = vec![last; self.steps.len()];
+        let last_rows = self.rows(self.steps.len() - 1) as i64;
+        for index in (0..self.steps.len() - 1).rev() {
+            let needed = self.readers(self.steps[index].output);
+            let needed = needed.map(|reader| self.reaches[reader].line(lines[reader]));
+            // What no step of the group needs comes with the rest.
+            let share = || -(-last * self.rows(index) as i64).div_euclid(last_rows);
+            lines[index] = needed.max().unwrap_or_else(share);
+        }
+        lines
     }
 
     /// The rows of a step that goes on as far as its input does, where that takes less memory than to wait until they
@@ -192,13 +210,14 @@ impl<'a> Group<'a> {
             true => self.rows(index),
             false => reach.outputs(rows).min(self.rows(index)),
         };
-        let ahead: Vec<usize> = fronts[maker].iter().map(|rows| possible(*rows)).collect();
+        let ahead = fronts[maker].iter().zip(&fronts[index]);
+        let ahead: Vec<usize> = ahead.map(|(rows, now)| possible(*rows).max(*now)).collect();
         let round = ahead.len() / 2;
         let others = self.readers(input).filter(|reader| *reader != index);
         let others = others.map(|reader| self.reaches[reader].first(fronts[reader][round])).min();
         let kept_from = |rows: usize| reach.first(rows).min(others.unwrap_or(usize::MAX));
         let [now, then] = [fronts[index][round], ahead[round]];
-        let saved = (kept_from(then) - kept_from(now)) * row_bytes(self.shape(input));
+        let saved = kept_from(then).saturating_sub(kept_from(now)) * row_bytes(self.shape(input));
         (saved > (then - now) * row_bytes(self.shape(step.output))).then_some(ahead)
     }
 

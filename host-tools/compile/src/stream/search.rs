@@ -133,7 +133,12 @@ impl<'a> Search<'a> {
         affordable.sort_by_key(key);
         // What is left are the gaps between buffers.
         let packed = |group| self.packed(streams, group);
-        affordable.into_iter().take(BEST).map(packed).min_by_key(key)
+        let best = affordable.into_iter().take(BEST).map(packed).min_by_key(key)?;
+        // Larger stripes may need no more memory, where that is not what the peak is made of.
+        let steps = best.schedule.steps.clone();
+        let larger = ROWS.iter().filter_map(|rows| self.candidate(streams, steps.clone(), *rows));
+        let larger = larger.filter(|group| group.cost <= most_cost).map(packed);
+        larger.chain([best]).min_by_key(key)
     }
 
     /// `group` with all sizes of stripes that cost no more than `most_cost`; only with the smallest of these where as

@@ -25,7 +25,7 @@ fn generated_code_gives_the_bytes_of_the_interpreter() {
          struct Gather(Vec<Vec<i8>>);
          impl Observer for Gather {
              fn layer(&mut self, index: usize, output: &[i8]) {
-                 if index == self.0.len() { self.0.push(Vec::new()); }
+                 while self.0.len() <= index { self.0.push(Vec::new()); }
                  self.0[index].extend(output);
              }
          }
