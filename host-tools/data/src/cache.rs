@@ -24,7 +24,7 @@ use std::{
     fs::{self, File, Metadata},
     io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tempfile::NamedTempFile;
 use thumbnet_kernels::geometry::Shape;
@@ -33,6 +33,11 @@ const MAGIC: &[u8; 16] = b"thumbnet cache 1";
 const HEAD: usize = MAGIC.len() + 32;
 /// Bytes of a file's entry.
 const ENTRY: usize = 5;
+
+/// What temporary names begin with.
+const UNFINISHED: &str = "unfinished-";
+/// Nobody writes to a file any more that has not changed for so long.
+const ABANDONED: Duration = Duration::from_hours(24);
 
 /// Files of fewer bytes are decoded in less than a second.
 const WORTHWHILE_BYTES: u64 = 8 << 20;
@@ -129,12 +134,26 @@ impl Cache {
     /// Begins to write a new one under a temporary name.
     pub(crate) fn create(&self) -> io::Result<(NamedTempFile, PictureWriter)> {
         fs::create_dir_all(&self.folder)?;
-        let mut named = NamedTempFile::new_in(&self.folder)?;
+        self.remove_unfinished();
+        let mut named = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.folder)?;
         named.write_all(MAGIC)?;
         named.write_all(&self.key)?;
         let file = named.as_file().try_clone()?;
         let writer = PictureWriter::new(file, &self.path, HEAD as u64, self.picture_bytes);
         Ok((named, writer))
+    }
+
+    /// Removes what killed runs have left, as far as it can: a run that is not killed removes its own.
+    fn remove_unfinished(&self) {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        for entry in entries.flatten() {
+            let written = entry.metadata().and_then(|metadata| metadata.modified());
+            let age = written.ok().and_then(|written| written.elapsed().ok());
+            let is_ours = entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes());
+            if is_ours && age > Some(ABANDONED) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
     }
 
     /// Gives a file its name, whose index is written.

@@ -4,6 +4,7 @@ use image::{GrayImage, Luma};
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 use tempfile::TempDir;
 use thumbnet_data::{Dataset, Fit, InputSpec, LoadOptions, Loaded, Preprocessing, load_with};
@@ -59,6 +60,22 @@ impl Scene {
 
 fn is_marked(dataset: &Dataset) -> bool {
     [&dataset.train, &dataset.test].iter().all(|part| part.pixels().iter().all(|&byte| byte == 77))
+}
+
+#[test]
+fn what_a_killed_run_left_is_removed_a_day_later() {
+    let scene = Scene::new();
+    let path = |name: &str| scene.cache.path().join(name);
+    let yesterday = SystemTime::now() - Duration::from_hours(25);
+    for (name, written) in
+        [("unfinished-old", yesterday), ("unfinished-new", SystemTime::now()), ("mine", yesterday)]
+    {
+        let file = fs::File::create(path(name)).unwrap();
+        file.set_modified(written).unwrap();
+    }
+    scene.load(u64::MAX);
+    let is_there = |name: &str| path(name).is_file();
+    assert!(!is_there("unfinished-old") && is_there("unfinished-new") && is_there("mine"));
 }
 
 #[test]
