@@ -123,12 +123,13 @@ fn pictures_without_labels_are_learned_from_and_counted() {
     assert!(model.join("teacher").join("weights.safetensors").is_file());
     let recipe = std::fs::read_to_string(model.join("model.toml")).expect("it is written");
     assert!(recipe.contains("[pseudo_labels]") && recipe.contains("labelled = 5000"), "{recipe}");
+    assert!(recipe.contains("threshold = 0.01\nneighbours = 5"), "{recipe}");
 
     let other = folder.path().join("other");
     let place = ["-o", text(&other), "--unlabelled"];
     let complaint = bad(&[&small[..], &place, &[text(&empty)]].concat());
     assert!(complaint.contains("no pictures lie in this folder"), "{complaint}");
-    let none = [text(&unlabelled), "--pseudo-threshold", "1"];
+    let none = [text(&unlabelled), "--pseudo-threshold", "1", "--neighbours", "0"];
     let complaint = bad(&[&small[..], &place, &none].concat());
     assert!(complaint.contains("lower --pseudo-threshold"), "{complaint}");
     let wrong = [text(&unlabelled), "--pseudo-threshold", "1.5"];

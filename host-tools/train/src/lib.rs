@@ -10,6 +10,7 @@ mod export;
 mod folder;
 mod gradient;
 mod learner;
+mod likeness;
 pub mod metrics;
 mod network;
 mod observer;
@@ -33,8 +34,8 @@ pub use observer::{BatchProgress, EpochResult, Observer};
 pub use plan::{Plan, Pool, Stage, StageKind};
 pub use pseudo_labels::Labelled;
 pub use recipe::{
-    Activation, BUILT_IN, ClassWeightRule, ClassWeights, DataOrigin, Input, Layer, Loss, Optimizer,
-    Padding, PseudoLabels, Recipe, Schedule, Start, Training,
+    Activation, BUILT_IN, ClassWeightRule, ClassWeights, DataOrigin, Input, Labelling, Layer, Loss,
+    Optimizer, Padding, PseudoLabels, Recipe, Schedule, Start, Training,
 };
 pub use rounded::{CALIBRATION_PICTURES, Rounded};
 pub use train::{Trained, load, resume, resume_on, train, train_on};

@@ -1,8 +1,9 @@
-//! More to learn from where only few pictures have labels: a trained network labels others, and where it is confident,
-//! its word is taken.
+//! More to learn from where only few pictures have labels: a trained network labels others, those that look alike have a say,
+//! and where that leaves little doubt, it is believed.
 
+use crate::likeness::Likeness;
 use crate::network::Network;
-use crate::recipe::{PseudoLabels, Recipe};
+use crate::recipe::{Labelling, PseudoLabels, Recipe};
 use thumbnet_data::{Dataset, Pictures};
 
 /// Pictures whose labels are a network's word, and which those were.
@@ -17,16 +18,27 @@ pub struct Labelled {
 }
 
 impl Network {
-    /// Labels the pictures for which the softmax of the logits gives a class `threshold` or more, 0 to 1; whatever labels they
-    /// have are not looked at.
-    pub fn label(&self, unlabelled: &Pictures, threshold: f64) -> Labelled {
+    /// Labels the pictures of which some class is as likely as `how` asks for, or more; whatever labels they have are not looked at.
+    ///
+    /// The softmax of the logits is what is thought of a picture alone. With neighbours, it spreads between pictures that
+    /// look alike, those of `labelled` among them, whose own labels are certain.
+    pub fn label(&self, labelled: &Pictures, unlabelled: &Pictures, how: Labelling) -> Labelled {
         let classes = self.labels().len();
-        let logits = self.predict_pictures(unlabelled);
+        let mut rows = probabilities(self.predict_pictures(unlabelled), classes);
+        if how.neighbours > 0 {
+            let mut all = vec![0.0; labelled.len() * classes];
+            for (row, &label) in all.chunks_exact_mut(classes).zip(&labelled.labels) {
+                row[label] = 1.0;
+            }
+            all.extend(rows);
+            let likeness = Likeness::new(&[labelled, unlabelled], how.neighbours);
+            rows = likeness.spread(&all, classes).split_off(labelled.len() * classes);
+        }
         let mut counts = vec![0; classes];
         let (mut indices, mut labels) = (Vec::new(), Vec::new());
-        for (index, row) in logits.chunks_exact(classes).enumerate() {
-            let (class, confidence) = confidence(row);
-            if confidence >= threshold {
+        for (index, row) in rows.chunks_exact(classes).enumerate() {
+            let class = most_likely(row);
+            if row[class] >= how.threshold {
                 counts[class] += 1;
                 indices.push(index);
                 labels.push(class);
@@ -39,12 +51,21 @@ impl Network {
     }
 }
 
-/// The likeliest class and its softmax.
-fn confidence(logits: &[f32]) -> (usize, f64) {
-    let class = crate::metrics::largest(logits);
-    let largest = f64::from(logits[class]);
-    let sum: f64 = logits.iter().map(|&logit| libm::exp(f64::from(logit) - largest)).sum();
-    (class, 1.0 / sum)
+/// The softmax of each row.
+fn probabilities(logits: Vec<f32>, classes: usize) -> Vec<f64> {
+    let mut rows: Vec<f64> = logits.into_iter().map(f64::from).collect();
+    for row in rows.chunks_exact_mut(classes) {
+        let largest = row.iter().fold(f64::MIN, |a, &b| a.max(b));
+        row.iter_mut().for_each(|value| *value = libm::exp(*value - largest));
+        let sum: f64 = row.iter().sum();
+        row.iter_mut().for_each(|value| *value /= sum);
+    }
+    rows
+}
+
+/// The first of the largest.
+fn most_likely(row: &[f64]) -> usize {
+    (0..row.len()).fold(0, |best, class| if row[class] > row[best] { class } else { best })
 }
 
 impl Labelled {
@@ -55,12 +76,12 @@ impl Labelled {
         recipe: &Recipe,
         dataset: &Dataset,
         source: &str,
-        threshold: f64,
+        how: Labelling,
     ) -> (Recipe, Dataset) {
         let mut recipe = recipe.clone();
         recipe.pseudo_labels = Some(PseudoLabels {
             source: source.to_owned(),
-            threshold,
+            how,
             labelled: dataset.train.len(),
             digest: dataset.digest().to_string(),
         });

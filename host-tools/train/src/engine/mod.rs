@@ -30,6 +30,7 @@ pub(crate) use loss::{Criterion, Target};
 pub(crate) use optimizer::{Step, moments};
 pub use parameters::Parameters;
 pub(crate) use parameters::{averaged, start};
+pub(crate) use product::{AStrides, BStrides, Product};
 pub(crate) use real::Real;
 pub(crate) use rounding::Levels;
 pub(crate) use schedule::learning_rate;

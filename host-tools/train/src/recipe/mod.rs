@@ -15,7 +15,7 @@ pub use class_weights::{ClassWeightRule, ClassWeights};
 pub use input::Input;
 pub use layers::{Activation, Layer, Padding};
 pub(crate) use normalization::Levels;
-pub use pseudo_labels::PseudoLabels;
+pub use pseudo_labels::{Labelling, PseudoLabels};
 pub use start::Start;
 pub use training::{Loss, Optimizer, Schedule, Training};
 

@@ -4,14 +4,24 @@ use serde::{Deserialize, Serialize};
 
 /// Where such pictures came from: `[pseudo_labels]` in the model.toml that training writes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct PseudoLabels {
     /// The folder of pictures without labels.
     pub source: String,
-    /// How confident the network had to be, 0 to 1.
-    pub threshold: f64,
+    /// How they were labelled.
+    #[serde(flatten)]
+    pub how: Labelling,
     /// Training pictures with labels of their own; they come first, and only they may be held out.
     pub labelled: usize,
     /// SHA-256 of the data set without the pictures that were labelled, in hexadecimal.
     pub digest: String,
+}
+
+/// How pictures without labels get them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Labelling {
+    /// How likely a class must be, 0 to 1.
+    pub threshold: f64,
+    /// How many of the pictures that look most like one have a say in its label; 0 for none.
+    #[serde(default)]
+    pub neighbours: usize,
 }

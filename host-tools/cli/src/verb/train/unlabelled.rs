@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use thumbnet_data::{Dataset, Pictures};
-use thumbnet_train::{Labelled, Recipe, Trained, load, resume, train};
+use thumbnet_train::{Labelled, Labelling, Recipe, load, resume, train};
 
 /// The first network's folder, in that of the second.
 const TEACHER: &str = "teacher";
@@ -18,19 +18,23 @@ const TEACHER: &str = "teacher";
 /// Arguments about pictures without labels.
 #[derive(Args)]
 pub(super) struct Unlabelled {
-    /// A folder of pictures without labels: where a network trained on the others is confident, its word is taken, and a
-    /// second network learns from them too.
+    /// A folder of pictures without labels: where a network trained on the others, and pictures that look alike, leave little
+    /// doubt, that is their label, and a second network learns from them too.
     #[arg(long, value_name = "DIR")]
     unlabelled: Option<PathBuf>,
-    /// How confident it must be, 0 to 1 [default: 0.95].
+    /// How likely a label must be, 0 to 1 [default: 0.5; 0.95 with --neighbours 0].
     #[arg(long, value_name = "SHARE", requires = "unlabelled")]
     pseudo_threshold: Option<f64>,
+    /// How many pictures that look most like one have a say in its label [default: 5].
+    #[arg(long, value_name = "N", requires = "unlabelled")]
+    neighbours: Option<usize>,
 }
 
 /// What became of the pictures without labels.
 #[derive(Serialize)]
 pub(super) struct PseudoLabelled {
-    threshold: f64,
+    #[serde(flatten)]
+    how: Labelling,
     /// How many each class got.
     counts: Vec<usize>,
     /// How many no class got.
@@ -47,12 +51,17 @@ pub(super) struct Joined {
 /// Pictures without labels, and what it takes to get one.
 pub(super) struct Candidates {
     source: String,
-    threshold: f64,
+    how: Labelling,
     pictures: Pictures,
 }
 
-/// Where confidence is enough, if nothing else is said: one in twenty such labels may be wrong.
-const USUAL_THRESHOLD: f64 = 0.95;
+/// Pictures that have a say in a label, if nothing else is said.
+const USUAL_NEIGHBOURS: usize = 5;
+
+/// Where that is enough, if nothing else is said: labels that have spread are less extreme than a softmax.
+const fn usual_threshold(neighbours: usize) -> f64 {
+    if neighbours == 0 { 0.95 } else { 0.5 }
+}
 
 impl Unlabelled {
     /// The recipe's file of an unfinished training.
@@ -74,17 +83,21 @@ impl Unlabelled {
             (None, Some(recorded)) => PathBuf::from(&recorded.source),
             (None, None) => return Ok(None),
         };
-        let threshold = self.pseudo_threshold.or(recorded.map(|recorded| recorded.threshold));
-        let threshold = threshold.unwrap_or(USUAL_THRESHOLD);
+        let recorded = recorded.map(|recorded| recorded.how);
+        let neighbours = self.neighbours.or(recorded.map(|how| how.neighbours));
+        let neighbours = neighbours.unwrap_or(USUAL_NEIGHBOURS);
+        let usual = usual_threshold(neighbours);
+        let threshold =
+            self.pseudo_threshold.or(recorded.map(|how| how.threshold)).unwrap_or(usual);
         ensure!(
             threshold > 0.0 && threshold <= 1.0,
-            "--pseudo-threshold: {threshold} is not above 0 and at most 1; {USUAL_THRESHOLD} is usual"
+            "--pseudo-threshold: {threshold} is not above 0 and at most 1; {usual} is usual"
         );
         let files = loose_pictures(&source)?;
         let source = source.display().to_string();
         ensure!(!files.is_empty(), "{source}: no pictures lie in this folder itself");
         let pictures = loading.load_files(&source, files, recipe.input_spec())?;
-        Ok(Some(Candidates { source, threshold, pictures }))
+        Ok(Some(Candidates { source, how: Labelling { threshold, neighbours }, pictures }))
     }
 }
 
@@ -116,37 +129,33 @@ impl Candidates {
         if !teacher.is_finished() {
             return Ok(None);
         }
-        let labelled = self.label(&teacher);
+        let labelled = teacher.network.label(&dataset.train, &self.pictures, self.how);
         say(&self.line(&labelled, &dataset.classes));
         self.pictures.check()?;
         if labelled.pictures.is_empty() {
             bail!(
-                "no picture of {} is confident enough to learn from: lower --pseudo-threshold, or train longer or with more \
+                "no label of {} is likely enough to learn from: lower --pseudo-threshold, or train longer or with more \
                  labelled pictures; what there is so far is in {}",
                 self.source,
                 folder.display()
             );
         }
-        let (recipe, dataset) = labelled.join(recipe, dataset, &self.source, self.threshold);
+        let (recipe, dataset) = labelled.join(recipe, dataset, &self.source, self.how);
         let Labelled { counts, left, .. } = labelled;
-        let report = PseudoLabelled { threshold: self.threshold, counts, left };
+        let report = PseudoLabelled { how: self.how, counts, left };
         Ok(Some(Joined { recipe, dataset, report }))
     }
 
-    fn label(&self, teacher: &Trained) -> Labelled {
-        teacher.network.label(&self.pictures, self.threshold)
-    }
-
-    /// `120 of 300 pictures without labels are learned from, by a confidence of 0.95: 60 cat, 60 dog; 180 are left`.
+    /// `120 of 300 pictures without labels are learned from, labels of at least 0.5: 60 cat, 60 dog; 180 are left`.
     fn line(&self, labelled: &Labelled, classes: &[String]) -> String {
         let counts = labelled.counts.iter().zip(classes);
         let counts: Vec<String> =
             counts.map(|(count, class)| format!("{} {class}", thousands(*count))).collect();
         format!(
-            "{} of {} pictures without labels are learned from, by a confidence of {}: {}; {} are left",
+            "{} of {} pictures without labels are learned from, labels of at least {}: {}; {} are left",
             thousands(labelled.pictures.len()),
             thousands(self.pictures.len()),
-            self.threshold,
+            self.how.threshold,
             counts.join(", "),
             thousands(labelled.left)
         )
