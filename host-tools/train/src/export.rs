@@ -6,7 +6,8 @@ use crate::plan::{Stage, StageKind};
 use crate::recipe::Levels;
 use crate::rounded::norm_factor;
 use thumbnet_graph::{
-    Conv2d, FloatGraph, FloatWeights, Metadata, Node, Op, Shape, Tensor, TensorId, Window,
+    Axis, Conv2d, FloatGraph, FloatWeights, Metadata, Node, Op, RealOp, Shape, Tensor, TensorId,
+    Window,
 };
 
 /// Who wrote a recipe or a model.
@@ -107,7 +108,11 @@ impl Builder {
                 let made = self.push(name, Op::Add, inputs, stage.output);
                 self.add_relu(name, *relu, made)
             }
-            StageKind::Concat { .. } => unreachable!("a network with one is refused"),
+            StageKind::Concat { name, .. } => {
+                let inputs = stage.inputs.iter().map(|&input| self.values[input]).collect();
+                let op = Op::Real(RealOp::Concat(Axis::Channels));
+                self.push(name, op, inputs, stage.output)
+            }
         }
     }
 

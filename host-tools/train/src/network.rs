@@ -31,7 +31,6 @@ impl Network {
     pub fn new(recipe: &Recipe, labels: &[String]) -> Result<Self, TrainError> {
         recipe.training.check()?;
         let plan = Plan::new(recipe, labels.len())?;
-        plan.check_exportable()?;
         plan.check_rounding(recipe)?;
         let sizes: Vec<Sizes> = layers::<f32>(&plan).iter().map(|layer| layer.sizes()).collect();
         let parameters = start(&plan, &sizes, recipe.training.seed);

@@ -1,6 +1,6 @@
 //! The exported graph computes what the network predicts.
 
-use thumbnet_graph::{FloatGraph, Op, Shape, Window};
+use thumbnet_graph::{Axis, FloatGraph, Op, RealOp, Shape, TensorId, Window};
 use thumbnet_train::{Network, Recipe};
 
 /// Sums of up to 1600 products near 1 in f32, in another order: about 1600 roundings of 2^-24.
@@ -35,6 +35,16 @@ fn run(graph: &FloatGraph, input: Vec<f32>) -> Vec<f32> {
             }),
             Op::Relu => x.iter().map(|value| value.max(0.0)).collect(),
             Op::Add => x.iter().zip(&maps[node.inputs[1].0]).map(|(a, b)| a + b).collect(),
+            Op::Real(RealOp::Concat(Axis::Channels)) => {
+                let pixel = |map: &TensorId, at: usize| {
+                    let channels = graph.tensor(*map).shape.c;
+                    maps[map.0][at * channels..][..channels].to_vec()
+                };
+                let pixels = 0..out.h * out.w;
+                pixels
+                    .flat_map(|at| node.inputs.iter().flat_map(move |map| pixel(map, at)))
+                    .collect()
+            }
             Op::Clip(_) | Op::Codes(_) | Op::Real(_) => panic!("no such layer"),
         };
     }
@@ -172,4 +182,33 @@ fn a_normalized_input_is_a_node_of_its_own() {
     assert_eq!(graph.nodes[0].name, "normalize");
     let text = recipe.to_toml();
     assert!(text.contains("mean = 0.286") && text.contains("std = 0.353"), "{text}");
+}
+
+#[test]
+fn branches_beside_each_other_as_a_graph() {
+    let text = "
+name = 'branches'
+input.shape = [8, 8, 1]
+[[layers]]
+type = 'concat'
+branches = [
+    [{ type = 'conv2d', filters = 3, kernel = [3, 3], padding = 'same', activation = 'relu' }],
+    [{ type = 'conv2d', filters = 2, kernel = [1, 1] }],
+    [],
+]
+[[layers]]
+type = 'conv2d'
+filters = 4
+kernel = [3, 3]
+activation = 'relu'
+[[layers]]
+type = 'flatten'
+[[layers]]
+type = 'dense'
+";
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let path = folder.path().join("model.toml");
+    std::fs::write(&path, text).expect("a file for the test");
+    let graph = check(&Recipe::read(&path).expect("the test's recipe"), 3);
+    assert!(graph.nodes.iter().any(|node| node.name == "concat1"));
 }

@@ -12,8 +12,8 @@
 //! No row is made twice, and the kernels are the same: one call makes rows of a map as if they were a map, with padding
 //! above and below only where the whole map has it. What it costs are calls and moves.
 //!
-//! Where speed is asked for, nothing runs by stripes unless it would not fit the board's RAM else. Otherwise it does where
-//! it costs few instructions; where RAM is too small, whatever it costs.
+//! Where speed or size is asked for, nothing runs by stripes unless it would not fit the board's RAM else: then whatever it
+//! costs. Else it does where that saves more RAM than it takes flash, and costs few instructions.
 
 mod cost;
 mod reach;
@@ -34,6 +34,10 @@ use thumbnet_graph::Int8Graph;
 /// Of all instructions, what stripes may cost where they are not forced by the size of the RAM.
 const MOST_PERCENT: u64 = 3;
 
+/// What stripes must save where they are not forced: a kernel that is called with several descriptors is no longer
+/// made for one, and the image grows by 1 to 7 kB.
+const LEAST_BYTES: usize = 4 << 10;
+
 /// The program of `lowered`, by stripes as far as `options` want that.
 pub(crate) fn plan(
     graph: &Int8Graph,
@@ -47,7 +51,8 @@ pub(crate) fn plan(
         return whole;
     }
     let fits = |program: &Program| options.ram_bytes.is_none_or(|ram| program.arena_bytes <= ram);
-    if options.optimize == Optimize::Speed && fits(&whole) {
+    let is_balanced = options.optimize == Optimize::Balanced;
+    if !is_balanced && fits(&whole) {
         return whole;
     }
     let search = Search::of(graph, lowered, options.instruction_set);
@@ -57,8 +62,12 @@ pub(crate) fn plan(
         if streamed.arena_bytes < before.arena_bytes { streamed } else { before }
     };
     let mut best = whole;
-    if options.optimize != Optimize::Speed {
-        best = better(best, Budget::cheap(search.instructions() / 100 * MOST_PERCENT));
+    if is_balanced {
+        let few = search.instructions() / 100 * MOST_PERCENT;
+        let streamed = program(&search.streams(&Budget::cheap(few)));
+        if streamed.arena_bytes + LEAST_BYTES <= whole_bytes {
+            best = streamed;
+        }
     }
     for enough_bytes in [options.ram_bytes, Some(0)].into_iter().flatten() {
         if !fits(&best) {

@@ -131,18 +131,6 @@ impl Plan {
         self.levels.value(byte)
     }
 
-    /// Checks that the device can run it.
-    ///
-    /// # Errors
-    /// [`TrainError::Field`] if there is a layer that cannot be written.
-    pub(crate) fn check_exportable(&self) -> Result<(), TrainError> {
-        if self.stages.iter().any(|stage| matches!(stage.kind, StageKind::Concat { .. })) {
-            let problem = "concat cannot be written for the device yet: use residual".to_owned();
-            return Err(TrainError::Field { field: "layers", problem });
-        }
-        Ok(())
-    }
-
     /// Checks that the network can be trained as its int8 export has it, if it is to be.
     ///
     /// # Errors
