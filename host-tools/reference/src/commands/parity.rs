@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use thumbnet_data::{EMBEDDED, InputSpec};
-use thumbnet_graph::{Preprocessing, Shape};
+use thumbnet_graph::Shape;
 use thumbnet_reference::{Comparison, Inputs, Model, ReferenceError, Side};
 use thumbnet_simulate::qemu;
 
