@@ -152,6 +152,23 @@ fn train_and_export_report_what_was_learned() {
 }
 
 #[test]
+fn an_exported_float_network_quantizes_to_the_exported_int8_one() {
+    let folder = workplace();
+    let folder = folder.path();
+    run(folder, &["train", "--data", "pictures", "--epochs", "1", "-o", "model"]);
+    run(folder, &["export", "model", "--max-drop", "100"]);
+    let float = report(folder, &["export", "model", "--float", "--json"], &["file", "bytes"]);
+    assert_eq!(float["file"], Path::new("model").join("float.onnx").to_str().expect("text"));
+    let quantize = ["quantize", "model/float.onnx", "--data", "pictures", "--max-drop", "100"];
+    run(folder, &[&quantize[..], &["--equalize", "never", "-o", "again.onnx"]].concat());
+    let [exported, again] = ["model/model.onnx", "again.onnx"]
+        .map(|file| std::fs::read(folder.join(file)).expect("it is written"));
+    assert!(exported == again, "the two int8 files differ");
+    let mixed = Outcome::in_folder(folder, &["export", "model", "--float", "--form", "qdq"]);
+    assert_eq!(mixed.code, Some(2), "{mixed:#?}");
+}
+
+#[test]
 fn data_list_reports_every_set() {
     let folder = tempfile::tempdir().expect("there is a folder for temporary files");
     let arguments = ["data", "list", "--json"];

@@ -1,4 +1,4 @@
-//! `thumbnet export`: a trained network as int8 ONNX.
+//! `thumbnet export`: a trained network as int8 ONNX, or as the float network that it is.
 
 use crate::calibration::{Calibration, Judged};
 use crate::form::FormName;
@@ -13,7 +13,7 @@ use crate::verb::train;
 use anyhow::{Context, bail};
 use clap::Args;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use thumbnet_compile::{Options, Program, compile};
 use thumbnet_data::Dataset;
 use thumbnet_graph::onnx::{self, Form};
@@ -25,6 +25,7 @@ Examples:
   thumbnet export models/mine
   thumbnet export models/mine --form qdq -o mine-qdq.onnx
   thumbnet export models/mine --data pictures/ --max-drop 0.5
+  thumbnet export models/mine --float                           # models/mine/float.onnx, for other tools
 
 Exit code 1: int8 loses more than --max-drop; nothing is written then.";
 
@@ -37,7 +38,10 @@ pub(crate) struct Export {
     /// How quantization is written: operators on int8 tensors, or float operators between Quantize and Dequantize.
     #[arg(long, value_enum, default_value_t = FormName::Qlinear)]
     form: FormName,
-    /// The ONNX file [default: model.onnx in the folder].
+    /// Write the float network instead, which needs no data: its input is byte / 255 of each pixel, [1, c, h, w].
+    #[arg(long, conflicts_with_all = ["form", "data", "max_drop"])]
+    float: bool,
+    /// The ONNX file [default: model.onnx in the folder, or float.onnx].
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Where the data is that the network was trained on [default: where it was].
@@ -65,9 +69,19 @@ struct Report {
     layers: Vec<Layer>,
 }
 
+/// What `--float` reports.
+#[derive(Serialize)]
+struct Written {
+    file: String,
+    bytes: usize,
+}
+
 impl Export {
     pub(crate) fn run(self) -> anyhow::Result<Outcome> {
         let trained = load(&self.folder)?;
+        if self.float {
+            return self.write_float(&trained);
+        }
         let dataset = self.load_data(&trained)?;
         let form = Form::from(self.form);
         let calibration = dataset.train.subset(CALIBRATION_PICTURES);
@@ -82,7 +96,7 @@ impl Export {
             quantized.graph.metadata.temperature = Some(calibration.temperature as f32);
         }
         let bytes = onnx::write(&quantized.graph, form);
-        let file = self.output.clone().unwrap_or_else(|| self.folder.join("model.onnx"));
+        let file = self.output_or("model.onnx");
         let report = Report {
             file: file.display().to_string(),
             bytes: bytes.len(),
@@ -95,8 +109,7 @@ impl Export {
         let drop = (report.float_accuracy - report.int8_accuracy) * 100.0;
         let acceptable = drop <= self.max_drop;
         if acceptable {
-            thumbnet_files::write(&file, &bytes)
-                .with_context(|| format!("{} cannot be written", file.display()))?;
+            write_file(&file, &bytes)?;
         }
         if self.json {
             print_json(&report)?
@@ -110,9 +123,27 @@ impl Export {
                 self.max_drop
             );
         } else if !self.json {
-            println!("\nwrote {} ({} B)", report.file, thousands(report.bytes as u64));
+            println!("\n{}", wrote(&report.file, report.bytes));
         }
         Ok(Outcome::of(acceptable))
+    }
+
+    fn write_float(&self, trained: &Trained) -> anyhow::Result<Outcome> {
+        let bytes = onnx::write_float(&trained.network.to_graph())
+            .map_err(|node| anyhow::anyhow!("{node} has no operator in ONNX"))?;
+        let path = self.output_or("float.onnx");
+        write_file(&path, &bytes)?;
+        let written = Written { file: path.display().to_string(), bytes: bytes.len() };
+        if self.json {
+            print_json(&written)?;
+        } else {
+            println!("{}", wrote(&written.file, written.bytes));
+        }
+        Ok(Outcome::Good)
+    }
+
+    fn output_or(&self, usual: &str) -> PathBuf {
+        self.output.clone().unwrap_or_else(|| self.folder.join(usual))
     }
 
     /// The pictures the network learned from; ranges of activations come from them.
@@ -141,6 +172,15 @@ impl Export {
         }
         Ok(dataset)
     }
+}
+
+fn write_file(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    thumbnet_files::write(file, bytes)
+        .with_context(|| format!("{} cannot be written", file.display()))
+}
+
+fn wrote(file: &str, bytes: usize) -> String {
+    format!("wrote {file} ({} B)", thousands(bytes as u64))
 }
 
 /// The temperature of the int8 network, fitted on what the recipe holds out.

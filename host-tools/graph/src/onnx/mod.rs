@@ -27,7 +27,7 @@ pub use input_shape::InputShape;
 pub use interface::{Element, Interface, Numbers, Port};
 pub use read::{import, read, read_float};
 pub use resolve::resolve;
-pub use write::{is_writable, is_writable_node, write};
+pub use write::{is_writable, is_writable_node, write, write_float};
 
 /// How quantization is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

@@ -1,35 +1,36 @@
 //! Collects nodes and constants under unique names.
 
-use crate::graph::{Int8Graph, TensorId};
+use crate::graph::{Graph, TensorId};
 use crate::onnx::proto::{
     AttributeProto, DimensionProto, NodeProto, TensorProto, TensorShapeProto, TensorTypeProto,
-    TypeProto, ValueInfoProto, attribute_type, data_type,
+    TypeProto, ValueInfoProto, data_type,
 };
 use std::collections::HashSet;
-use thumbnet_kernels::geometry::Window;
 
 /// The parts of a model that grow while its nodes are written.
-pub(crate) struct Builder<'a> {
-    pub(crate) graph: &'a Int8Graph,
+pub(crate) struct Builder<'a, W, F> {
+    pub(crate) graph: &'a Graph<W, F>,
     nodes: Vec<NodeProto>,
     initializers: Vec<TensorProto>,
     /// Names of values: tensors and constants.
     value_names: HashSet<String>,
     node_names: HashSet<String>,
     /// Per tensor of the graph.
-    tensors: Vec<TensorNames>,
+    pub(super) tensors: Vec<TensorNames>,
 }
 
 /// What a tensor is called, and what has been written for it so far.
-struct TensorNames {
-    codes: String,
-    real: Option<String>,
-    parameters: Option<[String; 2]>,
+pub(super) struct TensorNames {
+    name: String,
+    /// Of its dequantized codes.
+    pub(super) real: Option<String>,
+    /// Of its scale and zero point.
+    pub(super) parameters: Option<[String; 2]>,
 }
 
-impl<'a> Builder<'a> {
+impl<'a, W, F> Builder<'a, W, F> {
     /// An empty model in which the names of `graph` are taken.
-    pub(crate) fn new(graph: &'a Int8Graph) -> Self {
+    pub(crate) fn new(graph: &'a Graph<W, F>) -> Self {
         let mut builder = Self {
             graph,
             nodes: Vec::new(),
@@ -40,8 +41,8 @@ impl<'a> Builder<'a> {
         };
         for tensor in &graph.tensors {
             let wanted = if tensor.name.is_empty() { "tensor" } else { &tensor.name };
-            let codes = unique(&mut builder.value_names, wanted);
-            builder.tensors.push(TensorNames { codes, real: None, parameters: None });
+            let name = unique(&mut builder.value_names, wanted);
+            builder.tensors.push(TensorNames { name, real: None, parameters: None });
         }
         builder
     }
@@ -51,64 +52,16 @@ impl<'a> Builder<'a> {
         (self.nodes, self.initializers)
     }
 
-    /// The name of the int8 tensor `id`.
-    pub(crate) fn codes(&self, id: TensorId) -> String {
-        self.tensors[id.0].codes.clone()
+    /// The name of the tensor `id`.
+    pub(crate) fn name(&self, id: TensorId) -> String {
+        self.tensors[id.0].name.clone()
     }
 
     /// The declaration of the graph's input.
-    pub(crate) fn input(&self, id: TensorId) -> ValueInfoProto {
-        let shape = self.graph.tensor(id).shape;
-        value_info(self.codes(id), data_type::INT8, &[1, shape.c, shape.h, shape.w])
-    }
-
-    /// Names of the scale and the zero point of tensor `id`, written when first asked for.
-    pub(crate) fn parameters(&mut self, id: TensorId) -> [String; 2] {
-        if let Some(parameters) = &self.tensors[id.0].parameters {
-            return parameters.clone();
-        }
-        let format = self.graph.tensor(id).format;
-        let name = self.codes(id);
-        let parameters = [
-            self.floats(&format!("{name}_scale"), &[], &[format.scale]),
-            self.bytes(&format!("{name}_zero_point"), &[], &[format.zero_point]),
-        ];
-        self.tensors[id.0].parameters = Some(parameters.clone());
-        parameters
-    }
-
-    /// The name of tensor `id` as f32, through a DequantizeLinear written when first asked for.
-    pub(crate) fn real(&mut self, id: TensorId) -> String {
-        if let Some(real) = &self.tensors[id.0].real {
-            return real.clone();
-        }
-        let [scale, zero_point] = self.parameters(id);
-        let codes = self.codes(id);
-        let real = self.dequantize(&codes, [codes.clone(), scale, zero_point], None);
-        self.tensors[id.0].real = Some(real.clone());
-        real
-    }
-
-    /// Writes a QuantizeLinear from `real` to tensor `id`.
-    pub(crate) fn quantize(&mut self, real: String, id: TensorId) {
-        let [scale, zero_point] = self.parameters(id);
-        let output = self.codes(id);
-        let name = self.node_name(&format!("{output}_quantize"));
-        self.node("QuantizeLinear", name, vec![real, scale, zero_point], output, Vec::new());
-    }
-
-    /// Writes a DequantizeLinear of `[codes, scale, zero point]` and returns its output's name.
-    pub(crate) fn dequantize(
-        &mut self,
-        stem: &str,
-        inputs: [String; 3],
-        axis: Option<i64>,
-    ) -> String {
-        let output = self.value_name(&format!("{stem}_real"));
-        let name = self.node_name(&format!("{stem}_dequantize"));
-        let attributes = axis.map(|axis| int("axis", axis)).into_iter().collect();
-        self.node("DequantizeLinear", name, inputs.to_vec(), output.clone(), attributes);
-        output
+    pub(crate) fn input(&self, element: i32) -> ValueInfoProto {
+        let input = self.graph.input;
+        let shape = self.graph.tensor(input).shape;
+        value_info(self.name(input), element, &[1, shape.c, shape.h, shape.w])
     }
 
     /// Writes a node with one output.
@@ -199,54 +152,4 @@ pub(crate) fn value_info(name: String, elem_type: i32, dims: &[usize]) -> ValueI
     let shape = Some(TensorShapeProto { dim });
     let r#type = Some(TypeProto { tensor_type: Some(TensorTypeProto { elem_type, shape }) });
     ValueInfoProto { name, r#type }
-}
-
-/// An integer attribute.
-pub(crate) fn int(name: &str, value: i64) -> AttributeProto {
-    AttributeProto {
-        name: name.to_owned(),
-        i: Some(value),
-        r#type: attribute_type::INT,
-        ..AttributeProto::default()
-    }
-}
-
-/// A float attribute.
-pub(crate) fn float(name: &str, value: f32) -> AttributeProto {
-    AttributeProto {
-        name: name.to_owned(),
-        f: Some(value),
-        r#type: attribute_type::FLOAT,
-        ..AttributeProto::default()
-    }
-}
-
-/// A text attribute.
-pub(crate) fn text(name: &str, value: &str) -> AttributeProto {
-    AttributeProto {
-        name: name.to_owned(),
-        s: Some(value.as_bytes().to_vec()),
-        r#type: attribute_type::STRING,
-        ..AttributeProto::default()
-    }
-}
-
-/// An attribute of several integers.
-pub(crate) fn ints(name: &str, values: &[usize]) -> AttributeProto {
-    AttributeProto {
-        name: name.to_owned(),
-        ints: values.iter().map(|&value| value as i64).collect(),
-        r#type: attribute_type::INTS,
-        ..AttributeProto::default()
-    }
-}
-
-/// Kernel, pads and strides, in alphabetical order.
-pub(crate) fn window_attributes(window: &Window) -> Vec<AttributeProto> {
-    let padding = window.padding;
-    vec![
-        ints("kernel_shape", &window.kernel),
-        ints("pads", &[padding.top, padding.left, padding.bottom, padding.right]),
-        ints("strides", &window.stride),
-    ]
 }

@@ -1,53 +1,74 @@
 //! A formula as standard operators.
 
-use super::builder::{Builder, float};
+use super::attributes::float;
+use super::builder::Builder;
+use super::reals::{Format, operator};
 use crate::formula::{Binary, Formula, Unary};
 use crate::graph::Node;
 use crate::onnx::proto::AttributeProto;
-use crate::op::Int8Weights;
 
-/// Writes `formula` of the dequantized input of `node` and returns the name of its result.
-pub(crate) fn write(
-    builder: &mut Builder<'_>,
-    node: &Node<Int8Weights>,
+/// Writes `node`, which is `formula` of its input.
+pub(crate) fn write<W, F: Format>(
+    builder: &mut Builder<'_, W, F>,
+    node: &Node<W>,
     formula: &Formula,
-) -> String {
-    let element = builder.real(node.inputs[0]);
-    let stem = builder.codes(node.output);
+) {
+    let element = F::real(builder, node.inputs[0]);
+    let stem = builder.name(node.output);
     let mut writer = Writer { builder, element, stem };
-    writer.value(formula, Some(&node.name))
+    let (op, inputs, attributes) = writer.outermost(formula);
+    operator(builder, node, op, inputs, attributes);
 }
 
-struct Writer<'b, 'a> {
-    builder: &'b mut Builder<'a>,
+struct Writer<'b, 'a, W, F> {
+    builder: &'b mut Builder<'a, W, F>,
     /// Name of the value that the element is.
     element: String,
     /// What names begin with.
     stem: String,
 }
 
-impl Writer<'_, '_> {
-    /// The name of the value of `formula`, whose last operator may have a name already.
-    fn value(&mut self, formula: &Formula, name: Option<&str>) -> String {
+/// An operator that is not written yet: its name in ONNX, inputs and attributes.
+type Operator = (&'static str, Vec<String>, Vec<AttributeProto>);
+
+impl<W, F> Writer<'_, '_, W, F> {
+    /// The name of the value of `formula`.
+    fn value(&mut self, formula: &Formula) -> String {
         match formula {
             Formula::Element => self.element.clone(),
             Formula::Numbers(numbers) => {
                 let wanted = format!("{}_numbers", self.stem);
                 self.builder.floats(&wanted, &[numbers.len(), 1, 1], numbers)
             }
-            Formula::Unary(function, of) => match spelled_out(*function, of) {
-                Some(formula) => self.value(&formula, name),
-                None => self.unary(*function, of, name),
-            },
-            Formula::Binary(operation, left, right) => {
-                let inputs = vec![self.value(left, None), self.value(right, None)];
-                self.operator(operation.name(), inputs, Vec::new(), name)
+            Formula::Unary(..) | Formula::Binary(..) => {
+                let (op, inputs, attributes) = self.outermost(formula);
+                let wanted = format!("{}_{}", self.stem, op.to_lowercase());
+                let output = self.builder.value_name(&wanted);
+                let name = self.builder.node_name(&wanted);
+                self.builder.node(op, name, inputs, output.clone(), attributes);
+                output
             }
         }
     }
 
-    fn unary(&mut self, function: Unary, of: &Formula, name: Option<&str>) -> String {
-        let mut inputs = vec![self.value(of, None)];
+    /// The operator that is computed last, with all before it written.
+    fn outermost(&mut self, formula: &Formula) -> Operator {
+        match formula {
+            Formula::Element | Formula::Numbers(_) => {
+                ("Identity", vec![self.value(formula)], Vec::new())
+            }
+            Formula::Unary(function, of) => match spelled_out(*function, of) {
+                Some(formula) => self.outermost(&formula),
+                None => self.unary(*function, of),
+            },
+            Formula::Binary(operation, left, right) => {
+                (operation.name(), vec![self.value(left), self.value(right)], Vec::new())
+            }
+        }
+    }
+
+    fn unary(&mut self, function: Unary, of: &Formula) -> Operator {
+        let mut inputs = vec![self.value(of)];
         let (op, attributes) = match function {
             Unary::Sigmoid => ("Sigmoid", Vec::new()),
             Unary::Tanh => ("Tanh", Vec::new()),
@@ -77,7 +98,7 @@ impl Writer<'_, '_> {
             }
             Unary::Mish | Unary::Gelu { .. } => unreachable!("they are spelled out"),
         };
-        self.operator(op, inputs, attributes, name)
+        (op, inputs, attributes)
     }
 
     /// The inputs of a Clip for limits, of which an infinite one is left out.
@@ -92,23 +113,6 @@ impl Writer<'_, '_> {
                 }
             })
             .collect()
-    }
-
-    fn operator(
-        &mut self,
-        op: &str,
-        inputs: Vec<String>,
-        attributes: Vec<AttributeProto>,
-        name: Option<&str>,
-    ) -> String {
-        let wanted = format!("{}_{}", self.stem, op.to_lowercase());
-        let output = self.builder.value_name(&wanted);
-        let name = match name {
-            Some(name) => name.to_owned(),
-            None => self.builder.node_name(&wanted),
-        };
-        self.builder.node(op, name, inputs, output.clone(), attributes);
-        output
     }
 }
 

@@ -1,12 +1,12 @@
 //! Copies of elements to other places as the operators that they are: Slice, Resize, or transposes of a map
 //! that is seen in smaller pieces.
 
-use super::builder::{Builder, ints, text};
-use super::qdq;
+use super::attributes::{ints, text};
+use super::builder::Builder;
+use super::reals::{Format, operator};
 use crate::graph::Node;
 use crate::onnx::lower::padded;
 use crate::onnx::proto::AttributeProto;
-use crate::op::Int8Weights;
 use thumbnet_kernels::geometry::Shape;
 use thumbnet_kernels::portable::{Loop, Rearrange};
 
@@ -100,9 +100,13 @@ fn transposed(
 }
 
 /// Writes `node` as these operators.
-pub(crate) fn write(builder: &mut Builder<'_>, node: &Node<Int8Weights>, operators: &Operators) {
-    let stem = builder.codes(node.output);
-    let x = builder.real(node.inputs[0]);
+pub(crate) fn write<W, F: Format>(
+    builder: &mut Builder<'_, W, F>,
+    node: &Node<W>,
+    operators: &Operators,
+) {
+    let stem = builder.name(node.output);
+    let x = F::real(builder, node.inputs[0]);
     match operators {
         Operators::Slice([y, x_first, c], [y_end, x_end, c_end]) => {
             let inputs = vec![
@@ -111,7 +115,7 @@ pub(crate) fn write(builder: &mut Builder<'_>, node: &Node<Int8Weights>, operato
                 builder.longs(&format!("{stem}_ends"), &[*c_end, *y_end, *x_end]),
                 builder.longs(&format!("{stem}_axes"), &[1, 2, 3]),
             ];
-            qdq::operator(builder, node, "Slice", inputs, Vec::new());
+            operator(builder, node, "Slice", inputs, Vec::new());
         }
         Operators::Resize(factors) => {
             let scales = [1.0, 1.0, factors[0] as f32, factors[1] as f32];
@@ -122,7 +126,7 @@ pub(crate) fn write(builder: &mut Builder<'_>, node: &Node<Int8Weights>, operato
                 text("nearest_mode", "floor"),
             ];
             let inputs = vec![x, String::new(), scales];
-            qdq::operator(builder, node, "Resize", inputs, attributes);
+            operator(builder, node, "Resize", inputs, attributes);
         }
         Operators::Transpose { pieces, order, made } => {
             let perm = |order: &[usize]| vec![ints("perm", order)];
@@ -130,18 +134,23 @@ pub(crate) fn write(builder: &mut Builder<'_>, node: &Node<Int8Weights>, operato
             let x = reshaped(builder, &stem, x, pieces);
             let x = step(builder, &stem, "Transpose", vec![x], perm(order));
             let x = reshaped(builder, &stem, x, &[1, made.h, made.w, made.c]);
-            qdq::operator(builder, node, "Transpose", vec![x], perm(&[0, 3, 1, 2]));
+            operator(builder, node, "Transpose", vec![x], perm(&[0, 3, 1, 2]));
         }
     }
 }
 
-fn reshaped(builder: &mut Builder<'_>, stem: &str, x: String, dims: &[usize]) -> String {
+fn reshaped<W, F>(
+    builder: &mut Builder<'_, W, F>,
+    stem: &str,
+    x: String,
+    dims: &[usize],
+) -> String {
     let dims = builder.longs(&format!("{stem}_shape"), dims);
     step(builder, stem, "Reshape", vec![x, dims], Vec::new())
 }
 
-fn step(
-    builder: &mut Builder<'_>,
+fn step<W, F>(
+    builder: &mut Builder<'_, W, F>,
     stem: &str,
     op: &str,
     inputs: Vec<String>,

@@ -1,17 +1,18 @@
 //! The QDQ form: float operators between DequantizeLinear and QuantizeLinear.
 
-use super::builder::{Builder, window_attributes};
+use super::Int8Builder;
+use super::attributes::{conv_attributes, max_pool_attributes, window_attributes};
 use super::codes;
-use super::qlinear::{WeightNames, conv_attributes, pool_attributes};
-use crate::graph::Node;
-use crate::onnx::proto::AttributeProto;
+use super::reals::{Format, float, operator};
+use super::weights::WeightNames;
+use crate::graph::{Node, Quantization};
 use crate::op::{Conv2d, Int8Weights, Op};
 
 /// Writes one node.
-pub(crate) fn node(builder: &mut Builder<'_>, node: &Node<Int8Weights>) {
+pub(crate) fn node(builder: &mut Int8Builder<'_>, node: &Node<Int8Weights>) {
     match &node.op {
         Op::Conv2d(conv) => conv2d(builder, node, conv),
-        Op::MaxPool2d(window) => float(builder, node, "MaxPool", pool_attributes(window)),
+        Op::MaxPool2d(window) => float(builder, node, "MaxPool", max_pool_attributes(window)),
         Op::AveragePool2d(window) => float(builder, node, "AveragePool", window_attributes(window)),
         Op::Codes(op) => codes::node(builder, node, op),
         Op::Add => float(builder, node, "Add", Vec::new()),
@@ -20,18 +21,7 @@ pub(crate) fn node(builder: &mut Builder<'_>, node: &Node<Int8Weights>) {
     }
 }
 
-/// A float operator without constants.
-pub(crate) fn float(
-    builder: &mut Builder<'_>,
-    node: &Node<Int8Weights>,
-    op: &str,
-    attributes: Vec<AttributeProto>,
-) {
-    let inputs = node.inputs.iter().map(|&input| builder.real(input)).collect();
-    operator(builder, node, op, inputs, attributes);
-}
-
-fn conv2d(builder: &mut Builder<'_>, node: &Node<Int8Weights>, conv: &Conv2d<Int8Weights>) {
+fn conv2d(builder: &mut Int8Builder<'_>, node: &Node<Int8Weights>, conv: &Conv2d<Int8Weights>) {
     let x = node.inputs[0];
     let x_scale = builder.graph.tensor(x).format.scale;
     let constants = WeightNames::write(builder, node, conv, x);
@@ -50,20 +40,6 @@ fn conv2d(builder: &mut Builder<'_>, node: &Node<Int8Weights>, conv: &Conv2d<Int
         [constants.bias, bias_scale, bias_zero_point],
         Some(0),
     );
-    let inputs = vec![builder.real(x), weights, bias];
+    let inputs = vec![Quantization::real(builder, x), weights, bias];
     operator(builder, node, "Conv", inputs, conv_attributes(conv));
-}
-
-/// A float operator over `inputs`, then a QuantizeLinear to the node's output.
-pub(crate) fn operator(
-    builder: &mut Builder<'_>,
-    node: &Node<Int8Weights>,
-    op: &str,
-    inputs: Vec<String>,
-    attributes: Vec<AttributeProto>,
-) {
-    let stem = builder.codes(node.output);
-    let real = builder.value_name(&format!("{stem}_exact"));
-    builder.node(op, node.name.clone(), inputs, real.clone(), attributes);
-    builder.quantize(real, node.output);
 }
