@@ -7,7 +7,9 @@ mod networks;
 mod program;
 
 pub use data::write_idx;
-pub use models::{ModelFile, Small, fitting, models, pictures, shipped, small};
+pub use models::{
+    ModelFile, Small, fitting, foreign, models, of_other_tools, pictures, shipped, small,
+};
 pub use networks::{dense, one_layer};
 pub use program::{Outcome, program};
 

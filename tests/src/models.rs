@@ -73,7 +73,29 @@ pub fn small() -> &'static Small {
 
 /// Every `model.onnx` of a folder of `models/`, in the order of the names.
 pub fn shipped() -> Vec<ModelFile> {
-    let Ok(folders) = std::fs::read_dir(root().join("models")) else { return Vec::new() };
+    in_folders_of(&root().join("models"))
+}
+
+/// Models of other tools, which lie beside the repository where they are; says so where they are not.
+pub fn foreign() -> Vec<ModelFile> {
+    let folder = root().join("../shared/models");
+    let models = in_folders_of(&folder);
+    if models.is_empty() {
+        println!("skipped: there are no models in {}", folder.display());
+    }
+    models
+}
+
+/// Small files of other tools, which are part of the repository: `tests/foreign/TOOL/NAME/model.onnx`.
+pub fn of_other_tools() -> Vec<ModelFile> {
+    let tools = ["brevitas", "keras", "nncf", "onnxruntime", "tf2onnx"];
+    let folder = |tool: &str| root().join("tests/foreign").join(tool);
+    tools.iter().flat_map(|tool| in_folders_of(&folder(tool))).collect()
+}
+
+/// Every `model.onnx` of a folder of `parent`, in the order of the names.
+fn in_folders_of(parent: &Path) -> Vec<ModelFile> {
+    let Ok(folders) = std::fs::read_dir(parent) else { return Vec::new() };
     let mut models: Vec<ModelFile> = folders
         .map(|folder| folder.expect("a folder can be listed"))
         .map(|folder| ModelFile {

@@ -1,11 +1,9 @@
-//! Models of other tools, which lie beside the repository where they are: what they cost, and equal bytes under
-//! every profile.
+//! Models of other tools, which lie beside the repository where they are: what they cost.
 
 use crate::golden;
-use crate::measure::{PROFILES, compiled, run};
-use parity::{ModelFile, is_equipped, reference_board, root};
+use crate::measure::{compiled, run};
+use parity::{foreign, is_equipped, reference_board, root};
 use thumbnet_compile::Optimize;
-use thumbnet_simulate::desktop::Simulator;
 
 /// Most activations and scratch: name of the folder, balanced, speed.
 const RAM_LIMITS: [(&str, usize, usize); 5] = [
@@ -15,41 +13,6 @@ const RAM_LIMITS: [(&str, usize, usize); 5] = [
     ("mlperf_vww_tf2onnx_qdq", 56 << 10, 56 << 10),
     ("mlperf_ad_tf2onnx_qdq", 1_536, 1_536),
 ];
-
-/// The foreign models that are there.
-fn foreign() -> Vec<ModelFile> {
-    let folder = root().join("../shared/models");
-    let names = std::fs::read_dir(&folder).into_iter().flatten().flatten();
-    let mut models: Vec<ModelFile> = names
-        .map(|folder| ModelFile {
-            name: folder.file_name().to_string_lossy().into_owned(),
-            path: folder.path().join("model.onnx"),
-        })
-        .filter(|model| model.path.is_file())
-        .collect();
-    models.sort_by(|one, other| one.name.cmp(&other.name));
-    if models.is_empty() {
-        println!("skipped: there are no models in {}", folder.display());
-    }
-    models
-}
-
-#[test]
-fn foreign_models_give_the_same_bytes_under_every_profile() {
-    let board = reference_board();
-    for model in foreign() {
-        let programs = PROFILES.map(|optimize| compiled(&board, &model, optimize));
-        for seed in 0..4 {
-            let input: Vec<i8> = (0..programs[0].input.bytes)
-                .map(|index| (index * (37 + seed) % 251) as i8)
-                .collect();
-            let [first, others @ ..] = programs
-                .each_ref()
-                .map(|program| <Simulator>::new(program).run(&input, &mut |_, _| {}).to_vec());
-            assert!(others.iter().all(|other| *other == first), "{}", model.name);
-        }
-    }
-}
 
 #[test]
 fn foreign_models_need_no_more_memory_than_promised() {

@@ -1,6 +1,7 @@
 //! Output and input in one buffer, as near as the kernel's order allows: the same bytes as apart. One pixel nearer
 //! breaks, so that the order claims no more than is true and no less.
 
+use crate::cases::suite::STEP;
 use crate::cases::{Convolution, Depthwise, Kind, Random, Scratch, cells};
 use core::cell::Cell;
 use thumbnet_kernels::armv7em::{
@@ -69,13 +70,16 @@ impl Count {
 
     /// A case survives where clamps hide what was overwritten; many must not.
     fn assert_tight(&self) {
+        if STEP > 1 {
+            return; // too few to say
+        }
         assert!(self.broken > self.unbroken / 2, "{} broken, {} not", self.broken, self.unbroken);
     }
 }
 
 fn packed(kind: Kind, order: impl Fn(Shape, &Window) -> Order) {
     let mut count = Count::default();
-    for seed in 0..600 {
+    for seed in (0..600).step_by(STEP) {
         let case = Convolution::random(seed, kind);
         let windows = [&case.window, &case.pool];
         let overlap = order(case.output(), &case.pool).overlap(case.input, case.output(), windows);
@@ -125,7 +129,7 @@ fn winograd4_convolutions_overlap() {
 #[test]
 fn plain_convolutions_overlap() {
     let mut count = Count::default();
-    for seed in 0..600 {
+    for seed in (0..600).step_by(STEP) {
         let kind = [Kind::Deep, Kind::Shallow][seed as usize % 2];
         let mut case = Convolution::random(seed, kind);
         if seed % 3 == 0 {
@@ -156,7 +160,7 @@ fn plain_convolutions_overlap() {
 #[test]
 fn depthwise_convolutions_overlap() {
     let mut count = Count::default();
-    for seed in 0..900 {
+    for seed in (0..900).step_by(STEP) {
         let case = Depthwise::random(seed);
         let layer = case.layer();
         for scratch_bytes in [0, case.scratch_bytes()] {
@@ -198,7 +202,7 @@ fn pooled(random: &mut Random) -> (Shape, Window, Shape) {
 #[test]
 fn pools_overlap() {
     let mut counts = [Count::default(), Count::default()];
-    for seed in 0..900 {
+    for seed in (0..900).step_by(STEP) {
         let mut random = Random::new(seed);
         let (input, window, output) = pooled(&mut random);
         let codes: Vec<i8> = (0..input.len()).map(|_| random.code()).collect();
@@ -238,7 +242,7 @@ fn pools_overlap() {
 #[test]
 fn sums_lie_on_either_operand() {
     let mut count = Count::default();
-    for seed in 0..200 {
+    for seed in (0..200).step_by(STEP) {
         let mut random = Random::new(seed);
         let len = 1 + random.below(100);
         let [lhs, rhs] = [0; 2].map(|_| (0..len).map(|_| random.code()).collect::<Vec<i8>>());

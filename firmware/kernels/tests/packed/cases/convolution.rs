@@ -16,6 +16,7 @@ use thumbnet_kernels::packed::{
 };
 use thumbnet_kernels::portable::{Conv2d, conv2d};
 use thumbnet_kernels::requantize::{FixedPoint, Float, Mixed, Requantize};
+use thumbnet_kernels::scalar::conv2d_scratch_bytes;
 
 const TWO_TO_32: f32 = 4_294_967_296.0;
 
@@ -212,6 +213,15 @@ impl Convolution {
         let layer = self.layer(requantize);
         let mut output = vec![0x55; layer.output.len()];
         conv2d(&layer, &cells(&self.codes), map(&mut output));
+        output
+    }
+
+    /// The output of a backend's plain layer, in the scratch memory that the fastest of them wants.
+    pub fn run_plain<B: Backend>(&self, requantize: impl Requantize) -> Vec<i8> {
+        let layer = self.layer(requantize);
+        let mut output = vec![0x55; layer.output.len()];
+        let mut scratch = Scratch::new(conv2d_scratch_bytes(&self.window, self.input));
+        B::conv2d(&layer, &cells(&self.codes), scratch.bytes(), map(&mut output));
         output
     }
 

@@ -4,9 +4,12 @@
 mod convolution;
 mod dense;
 mod depthwise;
+pub mod extremes;
 mod pools;
 mod random;
 mod scratch;
+pub mod suite;
+mod tails;
 
 use alloc::vec::Vec;
 use core::cell::Cell;
@@ -14,9 +17,10 @@ use core::cell::Cell;
 pub use convolution::{Convolution, Kind};
 pub use dense::FullyConnected;
 pub use depthwise::Depthwise;
-pub use pools::{pools, random_pool, random_sum, sum};
+pub use pools::{pools, sum};
 pub use random::Random;
 pub use scratch::Scratch;
+pub use suite::{all_sums, convolutions, dense_layers, depthwise_layers, pool_layers};
 
 /// A map that holds `codes`.
 pub fn cells(codes: &[i8]) -> Vec<Cell<i8>> {
