@@ -108,6 +108,13 @@ impl<P: Precision> Lowering<'_, P> {
 impl Lowering<'_> {
     /// Input 0 of an operator that copies codes whether they are dequantized or not: its tensor.
     pub(crate) fn codes_to_copy(&mut self, node: &RawNode) -> Result<Operand, OnnxError> {
+        let early = match self.value(node, 0)?.clone() {
+            Value::Real(real) => self.input_before_copies(&real).map(|tensor| (tensor, real.view)),
+            _ => None,
+        };
+        if let Some((tensor, view)) = early {
+            return Ok(Operand { tensor, view });
+        }
         let operand = match self.value(node, 0)? {
             Value::Codes(Codes { tensor, view, .. })
             | Value::Real(Real { source: Source::Tensor(tensor), view, .. }) => {

@@ -1,5 +1,6 @@
 //! The graph while it grows: formats and the input's shape become known on the way.
 
+use super::input_order::channels_last;
 use super::precision::Precision;
 use super::view::{Piece, View};
 use crate::graph::{Graph, Node, Tensor, TensorId};
@@ -135,12 +136,17 @@ impl<P: Precision> Draft<P> {
     }
 
     /// Gives the input its shape from how the file writes it, if no convolution or pool has: rank 4
-    /// is a map, channels first unless only the last axis looks like channels; anything else is a
-    /// vector.
-    pub(crate) fn bind_input_by_dims(&mut self, dims: &[usize]) {
+    /// is a map, channels first unless an operator says otherwise or, if none does, only the last
+    /// axis looks like channels; anything else is a vector.
+    pub(crate) fn bind_input_by_dims(&mut self, raw: &RawGraph) {
+        let dims = raw.input.dims.as_slice();
         let view = View::row_major(dims);
+        let looks_last = match *dims {
+            [1, c, h, 1 | 3] => c != 1 && c != 3 && h != 1,
+            _ => false,
+        };
         match *dims {
-            [1, 0 | 2 | 4.., _, 1 | 3] => {
+            [1, _, _, _] if channels_last(raw).unwrap_or(looks_last) => {
                 let view = view.transposed(&[0, 3, 1, 2]).expect("a permutation of four axes");
                 self.bind_input_channels_first(&view);
             }
@@ -185,7 +191,7 @@ impl<P: Precision> Draft<P> {
         raw: &RawGraph,
     ) -> Result<(Graph<P, P::Format>, View), OnnxError> {
         if self.tensors[INPUT.0].shape.is_none() {
-            self.bind_input_by_dims(&raw.input.dims);
+            self.bind_input_by_dims(raw);
         }
         let input_view = self.memory_view(INPUT, &View::row_major(&raw.input.dims));
         let tensors = self.tensors.into_iter().map(|tensor| {

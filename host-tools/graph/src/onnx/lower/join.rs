@@ -3,6 +3,7 @@
 use super::Lowering;
 use super::formats::normalized;
 use super::operands::Operand;
+use super::pool::with_row;
 use super::precision::Precision;
 use super::value::{Clamp, Codes, Real, Source, Value};
 use super::view::View;
@@ -211,25 +212,43 @@ impl<P: Precision> Lowering<'_, P> {
         node: &RawNode,
         operand: &mut Operand,
     ) -> Result<Layout, OnnxError> {
-        self.bind_input_if_open(operand.tensor);
         let dims = operand.view.dims();
+        if self.draft.shape(operand.tensor).is_none()
+            && let Some(map) = with_row(&operand.view).filter(|_| !is_vector(&dims))
+        {
+            self.draft.bind_input_channels_first(&map);
+        }
+        self.bind_input_if_open(operand.tensor);
         if let (Some(shape), Some(view)) = (
             self.draft.shape(operand.tensor),
             self.draft.memory_view(operand.tensor, &operand.view),
         ) {
-            let layouts = [Layout::ChannelsFirst, Layout::ChannelsLast, Layout::Vector(dims.len())];
+            let layouts = [
+                Layout::ChannelsFirst,
+                Layout::ChannelsLast,
+                Layout::Line,
+                Layout::LineChannelsLast,
+                Layout::Vector(dims.len()),
+            ];
             for layout in layouts {
-                let fits = layout != Layout::Vector(dims.len()) || [shape.h, shape.w] == [1, 1];
-                if fits && layout.view(shape) == view {
+                if layout.holds(shape) && layout.view(shape) == view {
                     return Ok(layout);
                 }
             }
         }
-        let layout =
-            if dims.len() == 4 { Layout::ChannelsFirst } else { Layout::Vector(dims.len()) };
+        let layout = match *dims.as_slice() {
+            [_, _, _, _] => Layout::ChannelsFirst,
+            [_, _, _] if !is_vector(&dims) => Layout::Line,
+            _ => Layout::Vector(dims.len()),
+        };
         *operand = self.copied(node, operand, layout)?;
         Ok(layout)
     }
+}
+
+/// Whether all sides but the last are 1.
+fn is_vector(dims: &[usize]) -> bool {
+    dims.iter().rev().skip(1).all(|&side| side == 1)
 }
 
 /// How ONNX's axes lie in memory.
@@ -239,17 +258,32 @@ pub(crate) enum Layout {
     ChannelsFirst,
     /// `[1, h, w, c]`.
     ChannelsLast,
+    /// `[1, c, w]`: one row.
+    Line,
+    /// `[1, w, c]`: one row.
+    LineChannelsLast,
     /// `[1, ..., c]` of this rank.
     Vector(usize),
 }
 
 impl Layout {
+    /// Whether a map of this shape can lie so.
+    fn holds(self, shape: Shape) -> bool {
+        match self {
+            Self::ChannelsFirst | Self::ChannelsLast => true,
+            Self::Line | Self::LineChannelsLast => shape.h == 1,
+            Self::Vector(_) => [shape.h, shape.w] == [1, 1],
+        }
+    }
+
     /// Which axis of the map an ONNX axis is.
     pub(crate) fn axis(self, axis: usize) -> Option<Axis> {
         match (self, axis) {
             (Self::ChannelsFirst, 2) | (Self::ChannelsLast, 1) => Some(Axis::Rows),
-            (Self::ChannelsFirst, 3) | (Self::ChannelsLast, 2) => Some(Axis::Columns),
-            (Self::ChannelsFirst, 1) | (Self::ChannelsLast, 3) => Some(Axis::Channels),
+            (Self::ChannelsFirst, 3) | (Self::ChannelsLast | Self::Line, 2) => Some(Axis::Columns),
+            (Self::LineChannelsLast, 1) => Some(Axis::Columns),
+            (Self::ChannelsFirst | Self::Line, 1) => Some(Axis::Channels),
+            (Self::ChannelsLast, 3) | (Self::LineChannelsLast, 2) => Some(Axis::Channels),
             (Self::Vector(rank), axis) if axis + 1 == rank => Some(Axis::Channels),
             _ => None,
         }
@@ -263,6 +297,10 @@ impl Layout {
             Self::ChannelsLast => {
                 view.transposed(&[0, 2, 3, 1]).expect("a permutation of four axes")
             }
+            Self::Line => View::line(shape),
+            Self::LineChannelsLast => {
+                View::line(shape).transposed(&[0, 2, 1]).expect("a permutation of three axes")
+            }
             Self::Vector(rank) => View::row(shape.c, rank),
         }
     }
@@ -272,6 +310,8 @@ impl Layout {
         match self {
             Self::ChannelsFirst => vec![0, 2, 3, 1],
             Self::ChannelsLast => vec![0, 1, 2, 3],
+            Self::Line => vec![0, 2, 1],
+            Self::LineChannelsLast => vec![0, 1, 2],
             Self::Vector(rank) => (0..rank).collect(),
         }
     }
@@ -281,6 +321,9 @@ impl Layout {
         match (self, dims) {
             (Self::ChannelsFirst, &[1, c, h, w]) | (Self::ChannelsLast, &[1, h, w, c]) => {
                 Some(Shape::new(h, w, c))
+            }
+            (Self::Line, &[1, c, w]) | (Self::LineChannelsLast, &[1, w, c]) => {
+                Some(Shape::new(1, w, c))
             }
             (Self::Vector(_), dims) => {
                 let len = dims.iter().try_fold(1_usize, |len, side| len.checked_mul(*side))?;

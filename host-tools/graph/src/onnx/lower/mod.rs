@@ -16,14 +16,17 @@ mod conv2d;
 mod copies;
 mod dense;
 mod draft;
+mod early_input;
 mod elementwise;
 mod float;
 mod float_pools;
 mod fold;
 mod formats;
 mod functions;
+mod input_order;
 mod int8;
 mod join;
+mod line;
 mod mean;
 mod operands;
 mod pad;
@@ -170,6 +173,9 @@ impl<'a, P: Precision> Lowering<'a, P> {
             && let Some(value) = self.fold(node, &constants)?
         {
             return Ok(vec![value]);
+        }
+        if self.is_along_a_line(node) {
+            return self.along_a_line(node);
         }
         P::operator(self, node)
     }

@@ -143,7 +143,7 @@ impl<P: Precision> Lowering<'_, P> {
     /// Gives the input a shape if it has none yet.
     pub(crate) fn bind_input_if_open(&mut self, tensor: TensorId) {
         if self.draft.shape(tensor).is_none() {
-            self.draft.bind_input_by_dims(&self.raw.input.dims);
+            self.draft.bind_input_by_dims(self.raw);
         }
     }
 }

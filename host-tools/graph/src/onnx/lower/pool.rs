@@ -66,15 +66,17 @@ impl<P: Precision> Lowering<'_, P> {
         let (channels_first, view) = match (rank, axes.as_slice()) {
             (4, [2, 3]) => (true, Some(x.view.clone())),
             (4, [1, 2]) => (false, x.view.transposed(&[0, 3, 1, 2])),
+            (3, [2]) => (true, with_row(&x.view)),
+            (3, [1]) => (false, x.view.transposed(&[0, 2, 1]).as_ref().and_then(with_row)),
             _ => {
                 let reason = "it works over other axes than height and width".to_owned();
                 return Err(self.refuse(node, reason, "use a global pool"));
             }
         };
         let x = Operand { tensor: x.tensor, view: view.unwrap_or_else(|| x.view.clone()) };
-        let rank = if keep { 4 } else { 2 };
-        let mut dims = vec![1; rank];
-        dims[if channels_first { 1 } else { rank - 1 }] = x.view.dims()[1];
+        let kept = if keep { rank } else { 2 };
+        let mut dims = vec![1; kept];
+        dims[if channels_first { 1 } else { kept - 1 }] = x.view.dims()[1];
         Ok(SpatialMean { x, channels_first, dims })
     }
 }
@@ -116,6 +118,14 @@ impl Lowering<'_> {
         let node = (node.name.clone(), op, vec![x.tensor]);
         let tensor = self.draft.emit(node, (name, made, format));
         Ok(Value::Codes(Codes { tensor, view: View::nchw(made), unsigned }))
+    }
+}
+
+/// `[n, c, w]` as a map of one row; `None` for any other rank.
+pub(crate) fn with_row(line: &View) -> Option<View> {
+    match *line.dims().as_slice() {
+        [n, c, w] => line.reshaped(&[n, c, 1, w]),
+        _ => None,
     }
 }
 

@@ -44,6 +44,11 @@ impl View {
         Self { axes }
     }
 
+    /// `[1, c, w]` over a map of one row in memory order `[h, w, c]`.
+    pub(crate) fn line(shape: Shape) -> Self {
+        Self { axes: vec![Vec::new(), axis(shape.c, 1), axis(shape.w, shape.c)] }
+    }
+
     /// `[1, ..., 1, c]` of rank `rank` over a map `[1, 1, c]`.
     pub(crate) fn row(c: usize, rank: usize) -> Self {
         let mut axes = vec![Vec::new(); rank.max(1)];

@@ -19,12 +19,40 @@ impl Attributes {
         self.0.iter_mut().find(is_wanted)?.t.take().map(|tensor| *tensor)
     }
 
+    /// Those of a one-dimensional layer as those of a layer over maps of one row.
+    fn with_one_row(&self) -> Self {
+        let widened = |attribute: &AttributeProto| {
+            let mut attribute = attribute.clone();
+            match (attribute.name.as_str(), attribute.ints.as_slice()) {
+                ("kernel_shape" | "strides" | "dilations", &[size]) => {
+                    attribute.ints = vec![1, size]
+                }
+                ("pads", &[before, after]) => attribute.ints = vec![0, before, 0, after],
+                _ => {}
+            }
+            attribute
+        };
+        Self(self.0.iter().map(widened).collect())
+    }
+
     fn find(&self, name: &str) -> Option<&AttributeProto> {
         self.0.iter().find(|attribute| attribute.name == name)
     }
 }
 
 impl RawNode {
+    /// This node, a one-dimensional layer, as the layer over maps of one row that does the same.
+    pub(crate) fn with_one_row(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            op: self.op.clone(),
+            domain: self.domain.clone(),
+            inputs: self.inputs.clone(),
+            outputs: self.outputs.clone(),
+            attributes: self.attributes.with_one_row(),
+        }
+    }
+
     /// Refuses the node if it has an attribute outside `known`: what is not understood is not
     /// ignored.
     pub(crate) fn only(&self, file: &str, known: &[&str]) -> Result<(), OnnxError> {
