@@ -12,6 +12,7 @@ mod formulas;
 mod graph;
 pub mod onnx;
 mod op;
+mod prune;
 pub mod qlinear;
 mod queries;
 mod real_op;

@@ -33,9 +33,17 @@ pub fn write_outputs(
     interface: &Interface,
     logits: &[Vec<i8>],
 ) -> Result<(), SimulateError> {
-    let failed = |source| SimulateError::File { path: path.to_owned(), source };
     let outputs: Vec<Numbers> = logits.iter().map(|row| interface.output_numbers(row)).collect();
-    let bytes = encode(&outputs, &interface.output).map_err(failed)?;
+    write_numbers(path, &interface.output, &outputs)
+}
+
+/// Writes `outputs`, numbers of the type and shape of `port`; the file appears whole or not at all.
+///
+/// # Errors
+/// [`SimulateError::File`] if the file cannot be written.
+pub fn write_numbers(path: &Path, port: &Port, outputs: &[Numbers]) -> Result<(), SimulateError> {
+    let failed = |source| SimulateError::File { path: path.to_owned(), source };
+    let bytes = encode(outputs, port).map_err(failed)?;
     thumbnet_files::write(path, &bytes).map_err(failed)
 }
 

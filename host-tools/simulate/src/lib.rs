@@ -22,6 +22,7 @@ pub mod console;
 pub mod desktop;
 pub mod elf;
 mod error;
+pub mod file;
 pub mod qemu;
 
 pub use catch_panic::catch_panic;

@@ -7,14 +7,14 @@ use crate::outcome::Outcome;
 use crate::progress::bar;
 use crate::reference;
 use crate::tuning::TuningOptions;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
 use std::path::{Path, PathBuf};
 use thumbnet_compile::Tuning;
 use thumbnet_graph::Int8Graph;
-use thumbnet_graph::onnx::{Interface, import, resolve};
-use thumbnet_simulate::desktop::Simulator;
+use thumbnet_graph::onnx::{Interface, Numbers, import, resolve};
+use thumbnet_simulate::file::FileOutput;
 use thumbnet_simulate::{arrays, boards, qemu};
 
 const EXAMPLES: &str = "\
@@ -83,11 +83,12 @@ impl Run {
         }
         let (graph, interface) = self.read()?;
         let inputs = arrays::read_inputs(&self.inputs, &interface)?;
-        let logits = match self.runtime {
-            Runtime::Qemu => self.in_emulator(&inputs)?,
-            _ => self.on_desktop(&inputs)?,
+        let output = FileOutput::new(&graph, &interface)?;
+        let numbers = match self.runtime {
+            Runtime::Qemu => self.of_firmware(&output, &inputs)?,
+            _ => on_desktop(&output, &inputs).iter().map(|codes| output.numbers(codes)).collect(),
         };
-        arrays::write_outputs(&self.output, &interface, &logits)?;
+        arrays::write_numbers(&self.output, &interface.output, &numbers)?;
         if self.explain {
             float_sums::print(&graph, &float_sums::count(&graph, &interface, &inputs));
         }
@@ -103,21 +104,27 @@ impl Run {
         Ok(import(&bytes, &file)?)
     }
 
-    fn on_desktop(&self, inputs: &[Vec<i8>]) -> anyhow::Result<Vec<Vec<i8>>> {
-        let program = model_file::load(&self.file, None)?;
-        let bar = bar(inputs.len() as u64, "samples");
-        let logits = inputs
-            .par_iter()
-            .map_init(
-                || <Simulator>::new(&program),
-                |simulator, input| {
-                    bar.inc(1);
-                    simulator.run(input, &mut |_, _| {}).to_vec()
-                },
-            )
-            .collect();
-        bar.finish_and_clear();
-        Ok(logits)
+    /// The outputs by the firmware's logits. Those of a file that leaves them in float are made on the desktop, and the
+    /// firmware's codes of them must be those that the desktop has.
+    fn of_firmware(
+        &self,
+        output: &FileOutput<'_>,
+        inputs: &[Vec<i8>],
+    ) -> anyhow::Result<Vec<Numbers>> {
+        let logits = self.in_emulator(inputs)?;
+        if !output.is_float() {
+            return Ok(logits.iter().map(|row| output.numbers(row)).collect());
+        }
+        let codes = on_desktop(output, inputs);
+        let differs =
+            logits.iter().zip(&codes).position(|(row, codes)| *row != output.logits(codes));
+        match differs {
+            None => Ok(codes.iter().map(|codes| output.numbers(codes)).collect()),
+            Some(sample) => bail!(
+                "sample {sample}: the firmware's logits are not those of the desktop; this is a bug: please report it \
+                 with the file"
+            ),
+        }
     }
 
     fn in_emulator(&self, inputs: &[Vec<i8>]) -> anyhow::Result<Vec<Vec<i8>>> {
@@ -133,4 +140,21 @@ impl Run {
         bar.finish_and_clear();
         Ok(logits)
     }
+}
+
+/// The codes that the outputs are made of, by the firmware's kernels on the desktop.
+fn on_desktop(output: &FileOutput<'_>, inputs: &[Vec<i8>]) -> Vec<Vec<i8>> {
+    let bar = bar(inputs.len() as u64, "samples");
+    let codes = inputs
+        .par_iter()
+        .map_init(
+            || output.simulator(),
+            |simulator, input| {
+                bar.inc(1);
+                output.codes(simulator, input)
+            },
+        )
+        .collect();
+    bar.finish_and_clear();
+    codes
 }

@@ -122,11 +122,7 @@ fn means(mean: &Mean, x: Map<'_>, made: Shape, to: Quantization) -> Vec<i8> {
                     saturate((sum as f32 * factor).round_ties_even(), to.zero_point)
                 }
                 MeanArithmetic::Real(order, zero_point) => {
-                    let values: Vec<f32> = position
-                        .iter()
-                        .map(|pixel| pixel.map_or(0.0, |pixel| real(x, at(pixel))))
-                        .collect();
-                    let sum = sum(order, &values, mean.window.kernel[1], channel);
+                    let sum = float_sum(mean, x, &position, channel, order);
                     match zero_point {
                         ZeroPoint::AfterRounding => quantize(sum / count, to),
                         ZeroPoint::BeforeRounding { unsigned } => {
@@ -138,6 +134,37 @@ fn means(mean: &Mean, x: Map<'_>, made: Shape, to: Quantization) -> Vec<i8> {
         }
     }
     codes
+}
+
+/// The sum of a channel under a window, in float.
+fn float_sum(
+    mean: &Mean,
+    x: Map<'_>,
+    position: &[Option<usize>],
+    channel: usize,
+    order: SumOrder,
+) -> f32 {
+    let value =
+        |pixel: &Option<usize>| pixel.map_or(0.0, |pixel| real(x, pixel * x.shape.c + channel));
+    let values: Vec<f32> = position.iter().map(value).collect();
+    sum(order, &values, mean.window.kernel[1], channel)
+}
+
+/// Means that nothing rounds.
+pub(super) fn float_means(mean: &Mean, x: Map<'_>, made: Shape) -> Vec<f32> {
+    let order = match mean.arithmetic {
+        MeanArithmetic::Real(order, _) => order,
+        MeanArithmetic::ScaledSum => SumOrder::Rows,
+    };
+    let mut means = Vec::with_capacity(made.len());
+    for position in positions(&mean.window, x.shape, made) {
+        let inside = position.iter().flatten().count();
+        let count = if mean.counts_padding { position.len() } else { inside } as f32;
+        means.extend(
+            (0..made.c).map(|channel| float_sum(mean, x, &position, channel, order) / count),
+        );
+    }
+    means
 }
 
 /// The sum of `values`, rows of `width`. Padding is 0, which changes no sum.

@@ -17,8 +17,10 @@
 //! That is onnxruntime's matrix product (MLAS) on processors with fused multiply-add. Depthwise layers
 //! and dense layers of one vector are summed in other orders there; for them the count is an estimate.
 
+use super::codes::float_means;
 use super::{Map, positions, quantize, saturate, step};
-use crate::graph::{Int8Graph, TensorId};
+use crate::codes_op::CodesOp;
+use crate::graph::{Int8Graph, Node, TensorId};
 use crate::op::{Conv2d, Int8Weights, Op};
 use thumbnet_kernels::geometry::Shape;
 
@@ -60,6 +62,35 @@ pub fn float_sums(graph: &Int8Graph, layers: &[TensorId], codes: &[Vec<i8>]) -> 
             Some(FloatSums { tensor, accumulators: made.shape.len() as u64, otherwise })
         })
         .collect()
+}
+
+/// What a convolution or a mean makes of the `codes` of its map in float, `[h, w, c]`; `None` for any other node.
+/// `bias` is the convolution's bias in float, where its file has none in int32.
+pub(crate) fn float_result(
+    graph: &Int8Graph,
+    node: &Node<Int8Weights>,
+    bias: Option<&[f32]>,
+    codes: &[i8],
+) -> Option<Vec<f32>> {
+    let input = graph.tensor(node.inputs[0]);
+    let x = Map { shape: input.shape, format: input.format, codes };
+    let made = graph.tensor(node.output).shape;
+    match &node.op {
+        Op::Conv2d(conv) => {
+            let layer = Layer { conv, x, made };
+            let channels = |position: Vec<Option<usize>>| {
+                let layer = &layer;
+                (0..made.c).map(move |channel| {
+                    let rounded = layer.bias(channel);
+                    let bias = bias.and_then(|bias| bias.get(channel)).copied();
+                    layer.float_products(&position, channel) + bias.unwrap_or(rounded)
+                })
+            };
+            Some(positions(&conv.window, x.shape, made).into_iter().flat_map(channels).collect())
+        }
+        Op::Codes(CodesOp::Mean(mean)) => Some(float_means(mean, x, made)),
+        _ => None,
+    }
 }
 
 /// A convolution over a map.
@@ -106,6 +137,11 @@ impl Layer<'_> {
 
     /// The sum as onnxruntime adds it up.
     fn float_sum(&self, position: &[Option<usize>], channel: usize) -> f32 {
+        self.float_products(position, channel) + self.bias(channel)
+    }
+
+    /// That sum without the bias.
+    fn float_products(&self, position: &[Option<usize>], channel: usize) -> f32 {
         let (group, first) = (self.group(), self.first_input(channel));
         let scale = self.conv.weights.scales[channel];
         let rows = self.rows(channel);
@@ -124,7 +160,13 @@ impl Layer<'_> {
             sum += part.fold(0.0, |sum: f32, (x, weight)| x.mul_add(weight, sum));
             left -= depth.min(left);
         }
-        sum + self.conv.weights.bias[channel] as f32 * (self.x.format.scale * scale)
+        sum
+    }
+
+    /// A channel's bias in float.
+    fn bias(&self, channel: usize) -> f32 {
+        let Int8Weights { bias, scales, .. } = &self.conv.weights;
+        bias[channel] as f32 * (self.x.format.scale * scales[channel])
     }
 
     /// Input channels of a group.

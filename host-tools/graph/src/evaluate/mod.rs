@@ -4,6 +4,7 @@
 mod codes;
 mod float_sums;
 
+pub(crate) use float_sums::float_result;
 pub use float_sums::{FloatSums, float_sums};
 
 use crate::graph::{Int8Graph, Node, Quantization};

@@ -2,7 +2,8 @@
 //! with the very arrays that its other runtimes take and give.
 
 use super::lower::View;
-use crate::graph::{Quantization, TensorId};
+use crate::evaluate::float_result;
+use crate::graph::{Int8Graph, Quantization, TensorId};
 
 /// Element types that a model may take or give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,19 @@ pub struct Interface {
     pub(crate) tail: Vec<TailStep>,
     /// What layers make whose file sums in float.
     pub(crate) float_sums: Vec<TensorId>,
+    /// The last layer, if the file gives its result in float.
+    pub(crate) float_logits: Option<FloatLogits>,
+}
+
+/// A last layer whose result the file leaves in float. A device has its codes, in a format of our own.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FloatLogits {
+    /// What the layer makes.
+    pub(crate) layer: TensorId,
+    /// Its bias, if the file has it in float.
+    pub(crate) bias: Option<Vec<f32>>,
+    /// What an activation function behind it leaves.
+    pub(crate) limits: [f32; 2],
 }
 
 /// A step between the logits and a file's output.
@@ -100,8 +114,33 @@ impl Interface {
         if self.tail.is_empty() && self.output.element != Element::F32 {
             return self.as_codes(logits.to_vec());
         }
+        self.finished(logits.iter().map(|&code| dequantize(code, self.output_format)).collect())
+    }
+
+    /// The map that the last layer reads, if the file gives that layer's result in float and not in codes.
+    ///
+    /// Then [`Interface::float_output`] of that map is what the file's other runtimes give, while
+    /// [`Interface::output_numbers`] is what a device can: codes, of a scale that the reader chose.
+    pub fn last_map(&self, graph: &Int8Graph) -> Option<TensorId> {
+        let layer = self.float_logits.as_ref()?.layer;
+        graph.nodes.iter().find(|node| node.output == layer)?.inputs.first().copied()
+    }
+
+    /// The file's output for the codes of [`Interface::last_map`]; `None` if there is no such map, or `codes` has
+    /// another length.
+    pub fn float_output(&self, graph: &Int8Graph, codes: &[i8]) -> Option<Numbers> {
+        let FloatLogits { layer, bias, limits: [min, max] } = self.float_logits.as_ref()?;
+        let node = graph.nodes.iter().find(|node| node.output == *layer)?;
+        if codes.len() != graph.tensor(*node.inputs.first()?).shape.len() {
+            return None;
+        }
+        let values = float_result(graph, node, bias.as_deref(), codes)?;
+        Some(self.finished(values.into_iter().map(|value| value.min(*max).max(*min)).collect()))
+    }
+
+    /// The output that the steps behind the logits make of these.
+    fn finished(&self, mut values: Vec<f32>) -> Numbers {
         let mut format = self.output_format;
-        let mut values: Vec<f32> = logits.iter().map(|&code| dequantize(code, format)).collect();
         for step in &self.tail {
             match *step {
                 TailStep::Softmax => softmax(&mut values, |exponent, sum| exponent.exp() / sum),

@@ -91,6 +91,8 @@ impl Lowering<'_> {
             // saturate.
             *sum = sum.saturating_add(bias);
         }
+        let channels = conv.weights.bias.len();
+        self.add_float_bias(index, self.float_bias(node, constant), channels);
         let op = Op::Conv2d(conv);
         let (behind, made) = (None, Vec::new());
         self.pending.push(Pending { node: layer, op, inputs, behind, depth: 0, shape, made });

@@ -3,6 +3,7 @@
 use super::Lowering;
 use super::operands::Operand;
 use super::precision::{LayerConstants, Precision};
+use super::unquantized::spread;
 use super::value::{Clamp, Pending, Real, Source, Value};
 use super::view::View;
 use super::window;
@@ -100,6 +101,10 @@ impl Lowering<'_> {
         let shape = self.output_shape(node, &op, &shapes)?;
         let name = node.name.clone();
         let (behind, made) = (None, Vec::new());
+        if let (Op::Conv2d(conv), Some(bias)) = (&op, self.float_bias(node, 2)) {
+            let channels = conv.weights.bias.len();
+            self.float_biases.insert(self.pending.len(), spread(&bias, channels));
+        }
         self.pending.push(Pending { node: name, op, inputs, behind, depth: 0, shape, made });
         let source = Source::Pending(self.pending.len() - 1);
         Ok(Value::Real(Real { source, view: View::nchw(shape), clamp: Clamp::NONE }))

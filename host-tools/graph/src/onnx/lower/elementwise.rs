@@ -10,7 +10,7 @@ use super::operands::Operand;
 use super::tables::binary_of;
 use super::value::Value;
 use crate::formula::{Binary, Formula, Unary};
-use crate::graph::{FloatGraph, TensorId};
+use crate::graph::TensorId;
 use crate::onnx::error::OnnxError;
 use crate::onnx::raw::RawNode;
 use crate::op::{Conv2d, FloatWeights, Op};
@@ -188,35 +188,5 @@ fn elementwise(op: &Op<FloatWeights>) -> Option<Formula> {
                 .then(|| Formula::Element.affine(vec![values[0]], vec![bias[0]]))
         }
         _ => None,
-    }
-}
-
-/// `graph` without nodes whose results nothing reads, and without their tensors.
-pub(crate) fn without_unread_nodes(graph: FloatGraph) -> FloatGraph {
-    let mut read = vec![false; graph.tensors.len()];
-    read[graph.input.0] = true;
-    read[graph.output.0] = true;
-    for node in graph.nodes.iter().rev().filter(|node| node.output != graph.input) {
-        if read[node.output.0] {
-            node.inputs.iter().for_each(|input| read[input.0] = true);
-        }
-    }
-    let mut ids = vec![TensorId(0); read.len()];
-    let kept = ids.iter_mut().zip(&read).filter(|(_, read)| **read);
-    kept.enumerate().for_each(|(index, (id, _))| *id = TensorId(index));
-    let new = |id: TensorId| ids[id.0];
-    let nodes = graph.nodes.into_iter().filter(|node| read[node.output.0]).map(|mut node| {
-        node.inputs.iter_mut().for_each(|input| *input = new(*input));
-        node.output = new(node.output);
-        node
-    });
-    let tensors =
-        graph.tensors.into_iter().zip(&read).filter_map(|(tensor, read)| read.then_some(tensor));
-    FloatGraph {
-        nodes: nodes.collect(),
-        tensors: tensors.collect(),
-        input: new(graph.input),
-        output: new(graph.output),
-        metadata: graph.metadata,
     }
 }

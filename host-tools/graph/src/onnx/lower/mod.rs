@@ -49,7 +49,7 @@ mod wide_weights;
 mod window;
 
 use super::error::OnnxError;
-use super::interface::{Element, Interface, Port, TailStep};
+use super::interface::{Element, FloatLogits, Interface, Port, TailStep};
 use super::raw::{Domain, RawGraph, RawNode};
 use crate::graph::{FloatGraph, Int8Graph, TensorId};
 use crate::op::{FloatWeights, Int8Weights};
@@ -78,7 +78,7 @@ pub(crate) fn lower_float(raw: &RawGraph) -> Result<FloatGraph, OnnxError> {
     let mut lowering = Lowering::<FloatWeights>::new_float(raw)?;
     lowering.run()?;
     let Outcome { logits, .. } = lowering.outcome()?;
-    lowering.draft.finish(logits, raw).map(|(graph, _)| elementwise::without_unread_nodes(graph))
+    lowering.draft.finish(logits, raw).map(|(graph, _)| graph.without_unread_nodes())
 }
 
 /// The state of one pass over a file.
@@ -101,6 +101,10 @@ struct Lowering<'a, P: Precision = Int8Weights> {
     tables: Vec<Table>,
     /// Maps that are to be joined.
     joins: Vec<Join>,
+    /// The biases of pending layers whose file has them in float.
+    float_biases: HashMap<usize, Vec<f32>>,
+    /// The last layer, if the file gives its result in float.
+    float_logits: Option<FloatLogits>,
 }
 
 impl<'a> Lowering<'a> {
@@ -145,6 +149,8 @@ impl<'a, P: Precision> Lowering<'a, P> {
             table_budget: Cell::new(raw.file_bytes.saturating_mul(4).saturating_add(1 << 22)),
             tables: Vec::new(),
             joins: Vec::new(),
+            float_biases: HashMap::new(),
+            float_logits: None,
         }
     }
 
@@ -304,6 +310,7 @@ impl Lowering<'_> {
         self.quantize_output()?;
         let Outcome { logits, dims, tail } = self.outcome()?;
         let float_sums = self.draft.float_sums().to_vec();
+        let float_logits = self.float_logits.take();
         let (graph, input_view) = self.draft.finish(logits, self.raw)?;
         let interface = Interface {
             input: self.raw.input.clone(),
@@ -313,6 +320,7 @@ impl Lowering<'_> {
             output_format: graph.tensor(logits).format,
             tail,
             float_sums,
+            float_logits,
         };
         Ok((graph, interface))
     }

@@ -6,7 +6,8 @@ use super::value::{Clamp, MapCodes, Pending, Real, Source, Value};
 use crate::codes_op::CodesOp;
 use crate::graph::{Quantization, TensorId};
 use crate::onnx::error::OnnxError;
-use crate::onnx::raw::RawNode;
+use crate::onnx::interface::FloatLogits;
+use crate::onnx::raw::{Data, RawNode};
 use crate::op::{Conv2d, Int8Weights, Op};
 use crate::validate::is_scale;
 
@@ -49,8 +50,36 @@ impl Lowering<'_> {
         let Some(format) = format else { return Ok(real) };
         let codes = MapCodes { format, channel_scales: None };
         let name = self.output_name(node).to_owned();
+        let limits = real.clamp.limits;
         let tensor = self.settle(node, index, real.clamp, &codes, name)?;
+        let bias = self.float_biases.get(&index).cloned();
+        let made = self.pending[index].made.iter().find(|(made, _)| *made == codes);
+        self.float_logits = made.map(|&(_, layer)| FloatLogits { layer, bias, limits });
         Ok(Real { source: Source::Tensor(tensor), view: real.view, clamp: Clamp::NONE })
+    }
+
+    /// The constant in input `index`, if it is float.
+    pub(super) fn float_bias(&self, node: &RawNode, index: usize) -> Option<Vec<f32>> {
+        match self.optional(node, index)? {
+            Value::Constant(array) => match &array.data {
+                Data::F32(values) => Some(values.clone()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Notes that the next pending layer is layer `index` with one more bias.
+    pub(super) fn add_float_bias(&mut self, index: usize, more: Option<Vec<f32>>, channels: usize) {
+        let sum = match (self.float_biases.get(&index), more) {
+            (None, None) => return,
+            (None, Some(more)) => spread(&more, channels),
+            (Some(bias), None) => bias.clone(),
+            (Some(bias), Some(more)) => {
+                bias.iter().zip(spread(&more, channels)).map(|(bias, more)| bias + more).collect()
+            }
+        };
+        self.float_biases.insert(self.pending.len(), sum);
     }
 
     /// A format that holds what `conv` makes of the codes `x`.
@@ -81,4 +110,9 @@ impl Lowering<'_> {
         let zero_point = (-128.0 - low / f64::from(scale)).round().clamp(-128.0, 127.0) as i8;
         is_scale(scale).then_some(Quantization { scale, zero_point })
     }
+}
+
+/// One bias for each channel; a single number is that of all.
+pub(super) fn spread(bias: &[f32], channels: usize) -> Vec<f32> {
+    if bias.len() == 1 { vec![bias[0]; channels] } else { bias.to_vec() }
 }
