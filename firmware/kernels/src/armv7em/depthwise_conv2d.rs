@@ -12,8 +12,8 @@ use crate::requantize::{Form, Requantize, Scales, clamp_codes};
 use core::cell::Cell;
 use core::ops::Range;
 
-/// As [`crate::portable::depthwise_conv2d()`]; as portable itself where `scratch` has less than
-/// [`depthwise_scratch_bytes`].
+/// As [`crate::portable::depthwise_conv2d()`]; as portable itself without `scratch`. Scratch is at least
+/// [`depthwise_scratch_bytes`], aligned to 4: less leaves `output` as it is.
 ///
 /// ```text
 /// for each four channels:
@@ -31,10 +31,11 @@ pub fn depthwise_conv2d<R: Requantize>(
     scratch: &mut [i8],
     output: &Map,
 ) {
-    // Inlined, so that sizes are constants here in generated code and only one of the two is linked.
-    match depthwise_scratch_bytes(&layer.window, layer.input) {
-        Some(bytes) if bytes <= scratch.len() => along_planes(layer, input, scratch, output),
-        _ => portable(layer, input, output),
+    // Inlined, so that the length of the scratch memory is a constant here in generated code, and only one of the two
+    // is linked.
+    match scratch {
+        [] => portable(layer, input, output),
+        _ => along_planes(layer, input, scratch, output),
     }
 }
 
@@ -99,7 +100,8 @@ fn along_planes<R: Requantize>(
     scratch: &mut [i8],
     output: &Map,
 ) {
-    if !layer.describes(input, output) || layer.output.w < 2 {
+    let needed = depthwise_scratch_bytes(&layer.window, layer.input);
+    if needed.is_none_or(|bytes| bytes > scratch.len()) || !layer.describes(input, output) {
         return;
     }
     let Shape { h, w, c } = layer.output;
