@@ -1,13 +1,15 @@
 //! Trainings on burn, on this machine's cores, beside those of the engine: the same batches in the same order give the
 //! same history but for the rounding of sums.
 
-mod blobs;
+#[path = "../../train/tests/stripes/mod.rs"]
+mod stripes;
 
-use blobs::dataset;
 use burn_core::tensor::Device;
 use std::ops::ControlFlow;
 use std::time::Duration;
+use stripes::dataset;
 use thumbnet_gpu::Gpu;
+use thumbnet_train::doubt::{cross_validate, cross_validate_on};
 use thumbnet_train::{
     ClassWeights, EpochResult, Loss, Observer, Optimizer, Recipe, TrainError, Trained, Training,
     resume, resume_on, train, train_on,
@@ -116,6 +118,19 @@ fn what_began_on_the_engine_goes_on_on_burn_and_the_other_way() {
         let rest = resume(first.path(), &dataset, &mut ()).expect("the rest");
         assert_alike(name, &whole, &rest);
     }
+}
+
+#[test]
+fn parts_that_are_judged_by_the_others_are_judged_alike() {
+    let (dataset, device, recipe) = (dataset(120), flex(), recipe(|_| ()));
+    let (pictures, classes) = (&dataset.train, &dataset.classes);
+    let ours = cross_validate(&recipe, pictures, classes, 2, &mut ()).expect("it trains");
+    let burns = cross_validate_on(Some(&device), &recipe, pictures, classes, 2, &mut ());
+    let burns = burns.expect("it trains");
+    assert_eq!(ours.len(), burns.len());
+    let apart = ours.iter().zip(&burns).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max);
+    // Not the engine's bytes: the device has learned.
+    assert!(apart > 0.0 && apart < 10.0 * TOLERANCE, "probabilities {apart} apart");
 }
 
 #[test]

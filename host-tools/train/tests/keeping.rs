@@ -1,17 +1,23 @@
 //! What a training keeps: the best epoch, whole checkpoints to go on from, and nothing half-written.
 
+mod changes;
+mod small;
 mod stripes;
+mod written;
 
+use changes::changes;
+use small::recipe;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
-use stripes::{changes, dataset, files, recipe};
+use stripes::dataset;
 use thumbnet_data::{Dataset, Pictures};
 use thumbnet_train::metrics::predictions;
 use thumbnet_train::{
     BatchProgress, ClassWeights, EpochResult, Observer, Optimizer, Schedule, TrainError, Trained,
     Training, load, resume, train,
 };
+use written::files;
 
 /// Stops after so many epochs, or so many batches.
 struct Stop {

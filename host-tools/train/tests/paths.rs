@@ -1,11 +1,13 @@
 //! Trainings of networks with paths, batch normalization and dropout: the same bytes again and again.
 
 mod stripes;
+mod written;
 
 use std::ops::ControlFlow;
 use std::time::Duration;
-use stripes::{dataset, files};
+use stripes::dataset;
 use thumbnet_train::{EpochResult, Observer, Recipe, TrainError, load, resume, train};
+use written::files;
 
 const LAYERS: &str = "
 name = 'paths'

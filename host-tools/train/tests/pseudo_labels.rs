@@ -1,8 +1,10 @@
 //! Trainings that go on with pictures labelled by a network.
 
+mod small;
 mod stripes;
 
-use stripes::{dataset, recipe};
+use small::recipe;
+use stripes::dataset;
 use thumbnet_data::Pictures;
 use thumbnet_train::{Labelling, Network, train};
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 use thumbnet_data::{Fit, Preprocessing, Resize, Turn};
 use thumbnet_train::{
-    BUILT_IN, ClassWeightRule, ClassWeights, Network, Optimizer, Recipe, TrainError,
+    BUILT_IN, ClassWeightRule, ClassWeights, Labelling, Network, Optimizer, PseudoLabels, Recipe,
+    TrainError,
 };
 
 fn read(text: &str) -> Result<Recipe, TrainError> {
@@ -46,6 +47,21 @@ fn parameters_of_the_built_in_networks_are_as_documented() {
     assert_eq!(count("mobilenet"), 215_642);
     assert_eq!(count("mobilenet-0.25"), 215_642);
     assert_eq!(count("resnet8"), 78_042);
+}
+
+#[test]
+fn where_labels_came_from_is_written_and_read_and_nothing_else_may_be_said_there() {
+    let mut recipe = Recipe::find("lenet5").expect("it is built in");
+    recipe.pseudo_labels = Some(PseudoLabels {
+        source: "many".to_owned(),
+        how: Labelling { threshold: 0.5, neighbours: 5 },
+        labelled: 100,
+        digest: "ab".to_owned(),
+    });
+    let text = recipe.to_toml();
+    assert_eq!(read(&text).expect("it was written"), recipe);
+    let message = problem(&text.replace("neighbours = 5", "neighbors = 5"));
+    assert!(message.contains("unknown field `neighbors`"), "{message}");
 }
 
 #[test]

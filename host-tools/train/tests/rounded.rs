@@ -2,6 +2,7 @@
 
 mod stripes;
 
+use std::path::Path;
 use stripes::dataset;
 use thumbnet_graph::onnx::Form;
 use thumbnet_quantize::{integer, quantize};
@@ -50,12 +51,53 @@ batch = 20
 learning_rate = 0.01
 ";
 
-#[test]
-fn the_export_is_what_was_trained() {
+/// Channels side by side that come from a normalized convolution, a pool, what there was before, a concat inside a sum, and
+/// from plain convolutions of very different ranges.
+const BRANCHES: &str = "
+name = 'branches'
+input.shape = [8, 8, 1]
+layers = [
+    { type = 'conv2d', filters = 6, kernel = [3, 3], padding = 'same', batch_norm = true, activation = 'relu' },
+    { type = 'concat', branches = [
+        [],
+        [{ type = 'conv2d', filters = 4, kernel = [1, 1] }],
+        [
+            { type = 'depthwise_conv2d', kernel = [3, 3], padding = 'same', batch_norm = true, activation = 'relu' },
+            { type = 'conv2d', filters = 6, kernel = [1, 1], batch_norm = true },
+        ],
+    ] },
+    { type = 'relu' },
+    { type = 'residual', activation = 'relu', body = [
+        { type = 'concat', branches = [
+            [{ type = 'conv2d', filters = 8, kernel = [3, 3], padding = 'same', batch_norm = true, activation = 'relu' }],
+            [{ type = 'conv2d', filters = 8, kernel = [1, 1], activation = 'relu' }],
+        ] },
+    ] },
+    { type = 'concat', branches = [
+        [{ type = 'max_pool2d', window = [2, 2] }],
+        [{ type = 'conv2d', filters = 8, kernel = [3, 3], stride = [2, 2], padding = 'same', activation = 'relu' }],
+    ] },
+    { type = 'average_pool2d' },
+    { type = 'dense' },
+]
+[training]
+epochs = 3
+quantized_epochs = 2
+batch = 20
+learning_rate = 0.01
+";
+
+/// A recipe in a file.
+fn recipe(folder: &Path, text: &str) -> Recipe {
+    let path = folder.join("recipe.toml");
+    std::fs::write(&path, text).expect("a file for the test");
+    Recipe::read(&path).expect("the test's recipe")
+}
+
+/// Trains a recipe and compares the network that was trained with the file that is exported.
+fn assert_export_is_what_was_trained(text: &str) {
     let folder = tempfile::tempdir().expect("a folder for the test");
-    let path = folder.path().join("recipe.toml");
-    std::fs::write(&path, LAYERS).expect("a file for the test");
-    let recipe = Recipe::read(&path).expect("the test's recipe");
+    let recipe = recipe(folder.path(), text);
     let dataset = dataset(1000);
     let trained = train(&recipe, &dataset, folder.path(), &mut ()).expect("it trains");
     let last = trained.history.last().expect("there are epochs");
@@ -83,12 +125,20 @@ fn the_export_is_what_was_trained() {
 }
 
 #[test]
+fn the_export_is_what_was_trained() {
+    assert_export_is_what_was_trained(LAYERS);
+}
+
+#[test]
+fn the_export_of_branches_is_what_was_trained() {
+    assert_export_is_what_was_trained(BRANCHES);
+}
+
+#[test]
 fn normalized_pictures_are_refused_before_the_first_epoch() {
     let folder = tempfile::tempdir().expect("a folder for the test");
-    let path = folder.path().join("recipe.toml");
     let normalized = LAYERS.replace("input.shape", "input.mean = 0.5\ninput.shape");
-    std::fs::write(&path, normalized).expect("a file for the test");
-    let recipe = Recipe::read(&path).expect("the test's recipe");
+    let recipe = recipe(folder.path(), &normalized);
     let error = train(&recipe, &dataset(20), folder.path(), &mut ()).expect_err("both");
     assert!(error.to_string().contains("training.quantized_epochs: input.mean"), "{error}");
 }

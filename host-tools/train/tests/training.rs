@@ -1,13 +1,19 @@
 //! Trainings from start to folder: every option learns, and the same bytes come again and again.
 
+mod changes;
+mod small;
 mod stripes;
+mod written;
 
-use stripes::{changes, dataset, files, recipe};
+use changes::changes;
+use small::recipe;
+use stripes::dataset;
 use thumbnet_data::Dataset;
 use thumbnet_data::Pictures;
 use thumbnet_graph::Shape;
 use thumbnet_train::metrics::predictions;
 use thumbnet_train::{ClassWeightRule, ClassWeights, Optimizer, Trained, load, train};
+use written::files;
 
 fn on_threads<R: Send>(threads: usize, run: impl FnOnce() -> R + Send) -> R {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();

@@ -1,20 +1,23 @@
 //! Trainings that begin with the weights of another network.
 
+mod small;
 mod stripes;
+mod written;
 
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
-use stripes::{dataset, files};
+use stripes::dataset;
 use thumbnet_data::Dataset;
 use thumbnet_graph::{FloatWeights, Op};
 use thumbnet_train::{
     EpochResult, Layer, Network, Observer, Recipe, Start, TrainError, load, resume, train,
 };
+use written::files;
 
 /// The small network with batch normalization in every convolution.
 fn recipe() -> Recipe {
-    let mut recipe = stripes::recipe();
+    let mut recipe = small::recipe();
     for layer in &mut recipe.layers {
         if let Layer::Conv2d { batch_norm, .. } = layer {
             *batch_norm = true;
@@ -93,7 +96,7 @@ fn frozen_layers_stay_to_the_last_bit_while_the_head_learns() {
 #[test]
 fn layers_that_are_not_frozen_go_on_from_where_they_were() {
     let source = tempfile::tempdir().expect("a folder for the test");
-    let before = train(&stripes::recipe(), &dataset(120), source.path(), &mut ()).expect("trains");
+    let before = train(&small::recipe(), &dataset(120), source.path(), &mut ()).expect("trains");
     let mut recipe = before.network.recipe().clone().for_other_classes();
     recipe.start = Some(start(source.path(), false));
     recipe.training.epochs = 1;
@@ -138,7 +141,7 @@ fn the_recipe_says_which_weights_they_were_and_means_them() {
 #[test]
 fn the_first_layer_that_does_not_match_is_named() {
     let source = tempfile::tempdir().expect("a folder for the test");
-    train(&stripes::recipe(), &dataset(60), source.path(), &mut ()).expect("it trains");
+    train(&small::recipe(), &dataset(60), source.path(), &mut ()).expect("it trains");
     let folder = tempfile::tempdir().expect("a folder for the test");
     let problem = |recipe: &Recipe| {
         let recipe = Recipe { start: Some(start(source.path(), false)), ..recipe.clone() };
@@ -147,7 +150,7 @@ fn the_first_layer_that_does_not_match_is_named() {
         error.to_string()
     };
     let wide = {
-        let mut recipe = stripes::recipe();
+        let mut recipe = small::recipe();
         if let Layer::Conv2d { filters, .. } = &mut recipe.layers[2] {
             *filters = 6;
         }
@@ -160,7 +163,7 @@ fn the_first_layer_that_does_not_match_is_named() {
     let expected =
         "its conv1 of 5x3x3x1 weights does not match conv1 of 5x3x3x1 weights without bias";
     assert!(text.contains(expected), "{text}");
-    let mut short = stripes::recipe();
+    let mut short = small::recipe();
     short.layers.remove(4);
     let text = problem(&short);
     assert!(text.contains("there is no layer here to match its dense1 of 20x36 weights"), "{text}");
