@@ -2,6 +2,7 @@
 
 mod builtin;
 mod class_weights;
+mod construction;
 mod file;
 mod input;
 mod layers;

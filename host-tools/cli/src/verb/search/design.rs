@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use thumbnet_data::Random;
-use thumbnet_train::{Activation, Layer, Padding, Recipe};
+use thumbnet_train::{Layer, Recipe};
 
 /// What stages are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,7 +78,7 @@ impl Design {
         let mut layers = Vec::new();
         let mut side = self.input[0].min(self.input[1]);
         if self.block != Block::Conv {
-            layers.push(conv2d(self.filters(0), 3, self.stem_stride));
+            layers.push(Layer::normalized_conv2d(self.filters(0), 3, self.stem_stride));
             side = side.div_ceil(self.stem_stride);
         }
         let mut channels = self.filters(0);
@@ -88,18 +88,21 @@ impl Design {
             for repeat in 0..self.repeats {
                 let stride = if halves && repeat == 0 { 2 } else { 1 };
                 match self.block {
-                    Block::Conv => layers.push(conv2d(filters, self.kernel, 1)),
+                    Block::Conv => {
+                        layers.push(Layer::normalized_conv2d(filters, self.kernel, 1));
+                    }
                     Block::Separable => {
-                        layers.extend([depthwise(self.kernel, stride), conv2d(filters, 1, 1)]);
+                        let pointwise = Layer::normalized_conv2d(filters, 1, 1);
+                        layers.extend([Layer::depthwise(self.kernel, stride), pointwise]);
                     }
                     Block::Residual => {
-                        layers.push(residual([channels, filters], self.kernel, stride));
+                        layers.push(Layer::residual([channels, filters], self.kernel, stride));
                     }
                 }
                 channels = filters;
             }
             if halves && self.block == Block::Conv {
-                layers.push(Layer::MaxPool2d { window: [2, 2], stride: None });
+                layers.push(Layer::HALVING);
             }
             if halves {
                 side = if self.block == Block::Conv { side / 2 } else { side.div_ceil(2) };
@@ -110,14 +113,10 @@ impl Design {
     }
 
     fn head(&self) -> Vec<Layer> {
-        let mut head = if self.hidden == 0 {
-            vec![Layer::AveragePool2d { window: None, stride: None }]
-        } else {
-            let units = Some(self.hidden);
-            vec![Layer::Flatten, Layer::Dense { units, activation: Activation::Relu }]
-        };
-        head.push(Layer::Dense { units: None, activation: Activation::None });
-        head
+        match self.hidden {
+            0 => vec![Layer::MEAN, Layer::logits()],
+            units => vec![Layer::Flatten, Layer::dense(units), Layer::logits()],
+        }
     }
 
     fn filters(&self, stage: usize) -> usize {
@@ -152,45 +151,6 @@ impl fmt::Display for Design {
 
 fn pick<T: Copy>(random: &mut Random, choices: &[T]) -> T {
     choices[random.below(choices.len())]
-}
-
-/// A convolution, batch normalization and ReLU.
-fn conv2d(filters: usize, size: usize, stride: usize) -> Layer {
-    Layer::Conv2d {
-        filters,
-        kernel: [size, size],
-        stride: [stride, stride],
-        padding: Padding::Same,
-        groups: 1,
-        batch_norm: true,
-        activation: Activation::Relu,
-    }
-}
-
-fn depthwise(size: usize, stride: usize) -> Layer {
-    Layer::DepthwiseConv2d {
-        kernel: [size, size],
-        stride: [stride, stride],
-        padding: Padding::Same,
-        batch_norm: true,
-        activation: Activation::Relu,
-    }
-}
-
-fn residual([from, to]: [usize; 2], size: usize, stride: usize) -> Layer {
-    let linear = |size, stride| {
-        let mut layer = conv2d(to, size, stride);
-        if let Layer::Conv2d { activation, .. } = &mut layer {
-            *activation = Activation::None;
-        }
-        layer
-    };
-    let same = stride == 1 && from == to;
-    Layer::Residual {
-        body: vec![conv2d(to, size, stride), linear(size, 1)],
-        shortcut: if same { Vec::new() } else { vec![linear(1, stride)] },
-        activation: Activation::Relu,
-    }
 }
 
 #[cfg(test)]
