@@ -1,7 +1,7 @@
 //! Lines over epochs.
 
-use crate::plot::{Area, BLUE, Drawn, FADED, FONT, GRID, INK, ORANGE, svg, text};
-use plotters::prelude::{ChartBuilder, Circle, Color, PathElement, RGBColor, Rectangle, Text};
+use crate::plot::{Area, Axes, BLUE, Drawn, FADED, FONT, ORANGE, legend, svg, text};
+use plotters::prelude::{Circle, Color, PathElement, RGBColor, Text};
 use plotters::style::text_anchor::HPos;
 use std::ops::Range;
 
@@ -42,26 +42,16 @@ impl Chart<'_> {
         let [x, y] = [self.epochs(), self.values()];
         // No more than there are whole epochs.
         let labels = ((x.end - x.start) as usize + 1).min(MOST_LABELS);
-        let mut chart = ChartBuilder::on(area)
-            .margin_top(TOP)
-            .margin_right(28)
-            .margin_bottom(10)
-            .x_label_area_size(46)
-            .y_label_area_size(78)
-            .build_cartesian_2d(x, y.clone())?;
-        chart
-            .configure_mesh()
-            .light_line_style(GRID.mix(0.0))
-            .bold_line_style(GRID)
-            .axis_style(FADED)
-            .label_style(text(FONT - 1, &INK, HPos::Center))
-            .axis_desc_style(text(FONT, &FADED, HPos::Center))
-            .x_desc("epoch")
-            .x_labels(labels)
-            .y_labels(7)
-            .x_label_formatter(&|epoch| short(*epoch))
-            .y_label_formatter(&|value| format!("{}{}", short(*value), self.unit))
-            .draw()?;
+        let axes = Axes {
+            top: TOP,
+            x,
+            y: y.clone(),
+            x_name: "epoch",
+            x_labels: labels,
+            x_text: &|epoch| short(*epoch),
+            y_text: &|value| format!("{}{}", short(*value), self.unit),
+        };
+        let mut chart = axes.draw(area)?;
         if let Some(mark) = self.mark {
             let at = mark as f64;
             let line = PathElement::new(vec![(at, y.start), (at, y.end)], FADED.stroke_width(1));
@@ -83,9 +73,8 @@ impl Chart<'_> {
         let mut left = 200;
         for (curve, colour) in self.curves.iter().zip(COLOURS) {
             let Some((_, last)) = curve.points.last() else { continue };
-            area.draw(&Rectangle::new([(left, 23), (left + 18, 27)], colour.filled()))?;
             let words = format!("{} {}{}", curve.name, short(*last), self.unit);
-            area.draw(&Text::new(words, (left + 24, 25), text(FONT, &INK, HPos::Left)))?;
+            legend(area, (left, 25), colour, &words)?;
             left += 170;
         }
         if let Some(mark) = self.mark {

@@ -1,9 +1,8 @@
 //! Confidence against accuracy: on the diagonal, what the network says is how often it is right.
 
 use crate::calibration::Calibration;
-use crate::plot::{BLUE, FADED, FONT, GRID, INK, ORANGE, svg, text};
-use plotters::prelude::{ChartBuilder, Circle, Color, PathElement, RGBColor, Rectangle, Text};
-use plotters::style::text_anchor::HPos;
+use crate::plot::{Axes, BLUE, FADED, ORANGE, legend, svg};
+use plotters::prelude::{Circle, Color, PathElement, RGBColor};
 use thumbnet_train::calibration::{Bin, Reliability};
 
 /// Pixels.
@@ -22,30 +21,21 @@ pub(super) fn draw(calibration: &Calibration) -> anyhow::Result<String> {
     svg(SIZE, "Accuracy of the test pictures by confidence", |area| {
         for (row, (name, reliability, colour)) in lines.iter().enumerate() {
             let middle = 50 + 20 * row as i32;
-            let bar = [(16, middle - 2), (34, middle + 2)];
-            area.draw(&Rectangle::new(bar, colour.filled()))?;
             let error = reliability.expected_calibration_error * 100.0;
             let words = format!("{name}: expected calibration error {error:.2} %");
-            area.draw(&Text::new(words, (40, middle), text(FONT, &INK, HPos::Left)))?;
+            legend(area, (16, middle), *colour, &words)?;
         }
-        let mut chart = ChartBuilder::on(area)
-            .margin_top(TOP)
-            .margin_right(28)
-            .margin_bottom(10)
-            .x_label_area_size(46)
-            .y_label_area_size(78)
-            .build_cartesian_2d(0.0..100.0, 0.0..100.0)?;
-        chart
-            .configure_mesh()
-            .light_line_style(GRID.mix(0.0))
-            .bold_line_style(GRID)
-            .axis_style(FADED)
-            .label_style(text(FONT - 1, &INK, HPos::Center))
-            .axis_desc_style(text(FONT, &FADED, HPos::Center))
-            .x_desc("confidence")
-            .x_label_formatter(&|percent| format!("{percent:.0} %"))
-            .y_label_formatter(&|percent| format!("{percent:.0} %"))
-            .draw()?;
+        let percent = |percent: &f64| format!("{percent:.0} %");
+        let axes = Axes {
+            top: TOP,
+            x: 0.0..100.0,
+            y: 0.0..100.0,
+            x_name: "confidence",
+            x_labels: 11,
+            x_text: &percent,
+            y_text: &percent,
+        };
+        let mut chart = axes.draw(area)?;
         let diagonal = PathElement::new(vec![(0.0, 0.0), (100.0, 100.0)], FADED.stroke_width(1));
         chart.draw_series([diagonal])?;
         for (_, reliability, colour) in lines {
