@@ -70,22 +70,25 @@ impl Estimate {
     }
 }
 
+/// The board that a network is to fit; `None`, with a note, if there are no boards and none was asked for.
+pub(crate) fn board(name: Option<&str>) -> anyhow::Result<Option<Board>> {
+    match model_file::board(name.unwrap_or(qemu::BOARD), &TuningOptions::default()) {
+        Err(error) if name.is_none() => {
+            eprintln!("note: what it will cost is not known: {error:#}");
+            Ok(None)
+        }
+        found => found.map(Some),
+    }
+}
+
 /// The estimate for a training: an error if the network does not fit the board, so that no epoch is spent on it. `None`, with
-/// a note, if there is nothing to be said before it has learned, or there are no boards and none was asked for.
+/// a note, if there is nothing to be said before it has learned.
 pub(crate) fn before_training(
     recipe: &Recipe,
     dataset: &Dataset,
-    board: Option<&str>,
+    board: &Board,
 ) -> anyhow::Result<Option<Estimate>> {
-    let found = model_file::board(board.unwrap_or(qemu::BOARD), &TuningOptions::default());
-    let board = match found {
-        Err(error) if board.is_none() => {
-            eprintln!("note: what it will cost is not known: {error:#}");
-            return Ok(None);
-        }
-        found => found?,
-    };
-    match Estimate::untrained(recipe, &dataset.classes, &dataset.train, &board) {
+    match Estimate::untrained(recipe, &dataset.classes, &dataset.train, board) {
         Ok(estimate) => Ok(Some(estimate)),
         Err(error) if does_not_fit(&error) => Err(error.context(format!(
             "{} does not fit {}: take a smaller one (fewer filters, a stride or a pool earlier, a smaller --input) or \

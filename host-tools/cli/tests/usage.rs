@@ -39,3 +39,26 @@ fn a_device_that_is_not_in_the_build_is_refused_with_how_to_build_it() {
     let output = thumbnet(&["train", "--devices", "2"]);
     assert!(!output.status.success());
 }
+
+#[test]
+fn what_cannot_be_trained_is_refused_before_any_picture_is_read() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").expect("a file for the test");
+    let file = file.to_str().expect("a plain name");
+    let cases: [(&[&str], &str); 5] = [
+        (&["--learning-rate", "nan"], "training.learning_rate: NaN"),
+        (&["--input", "2x2x1"], "layer 1 (conv2d): window 3x3 does not fit"),
+        (&["--board", "nowhere"], "there is no board 'nowhere'"),
+        (&["-o", file], "file cannot be written; choose another folder with -o"),
+        (&["--from", file], "is not the folder of a training: there is no model.toml in it"),
+    ];
+    for (arguments, words) in cases {
+        // The missing data would be told of first.
+        let arguments = [&["train", "--data", "no/pictures"], arguments].concat();
+        let output = thumbnet(&arguments);
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.contains(words) && message.lines().count() == 1, "{message}");
+    }
+}

@@ -3,7 +3,7 @@
 use crate::{
     DataError, Dataset, InputSpec, LoadOptions, Loaded,
     decoding::{Labelled, decode},
-    listing::{ClassFolder, Listing, folder_name},
+    listing::{Listing, folder_name},
     split,
 };
 use std::path::Path;
@@ -76,8 +76,7 @@ impl Layout {
     ) -> Result<Self, DataError> {
         let [train_listing, test_listing] = [Listing::read(train)?, Listing::read(test)?];
         notes.extend(train_listing.notes().into_iter().chain(test_listing.notes()));
-        check_same(&train_listing, test, &test_listing, "test")?;
-        check_same(&test_listing, train, &train_listing, "training")?;
+        check_same([train, test], [&train_listing, &test_listing])?;
         check_classes(folder, &train_listing, "training")?;
         check_classes(folder, &test_listing, "test")?;
         let classes = train_listing.class_names();
@@ -85,19 +84,20 @@ impl Layout {
     }
 }
 
-/// Every class of `listing` must be in `other`, the listing of folder `path`.
-fn check_same(
-    listing: &Listing,
-    path: &Path,
-    other: &Listing,
-    part: &'static str,
-) -> Result<(), DataError> {
-    let has = |class: &&ClassFolder| other.classes.iter().any(|found| found.name == class.name);
-    match listing.classes.iter().find(|class| !has(class)) {
-        None => Ok(()),
-        Some(class) => {
-            let (path, class) = (path.join(&class.name), class.name.clone());
-            Err(DataError::EmptyClass { path, class, part })
+/// Both parts must have the same classes.
+fn check_same(paths: [&Path; 2], listings: [&Listing; 2]) -> Result<(), DataError> {
+    let [train, test] = listings.map(Listing::class_names);
+    let lacking =
+        |has: &[String], other: &[String]| has.iter().find(|class| !other.contains(class)).cloned();
+    let empty = |path: &Path, class: String, part| {
+        Err(DataError::EmptyClass { path: path.join(&class), class, part })
+    };
+    match (lacking(&train, &test), lacking(&test, &train)) {
+        (None, None) => Ok(()),
+        (Some(class), None) => empty(paths[1], class, "test"),
+        (None, Some(class)) => empty(paths[0], class, "training"),
+        (Some(train), Some(test)) => {
+            Err(DataError::ClassesDiffer { path: paths[1].to_owned(), train, test })
         }
     }
 }

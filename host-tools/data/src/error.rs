@@ -185,6 +185,19 @@ pub enum DataError {
         /// `training` or `test`.
         part: &'static str,
     },
+    /// Test pictures of other classes than the training pictures.
+    #[error(
+        "{path}: only train has a class `{train}`, and only the test part a class `{test}`: name class folders alike in both",
+        path = .path.display()
+    )]
+    ClassesDiffer {
+        /// The folder of test pictures.
+        path: PathBuf,
+        /// A class that is only in the training part.
+        train: String,
+        /// A class that is only in the test part.
+        test: String,
+    },
     /// A folder of training pictures without its counterpart.
     #[error(
         "{path}: has class folders in train but none in test: add test/CLASS/*, or give {train}, of which a fifth is \

@@ -171,6 +171,10 @@ fn training_and_test_must_have_the_same_classes() {
     fs::remove_dir_all(test.join("bird")).unwrap();
     grey(&train.join("bird"), "a.png", 1, 2, 2);
     assert!(error(&folder).contains("bird: class `bird` has no test pictures"));
+    grey(&test.join("brid"), "a.png", 1, 2, 2);
+    let message = error(&folder);
+    assert!(message.contains("only train has a class `bird`"), "{message}");
+    assert!(message.contains("only the test part a class `brid`"), "{message}");
 }
 
 #[test]

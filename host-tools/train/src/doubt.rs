@@ -1,9 +1,10 @@
 //! Labels that are likely wrong: those that networks which have not seen a picture are sure about, otherwise.
 
 use crate::error::TrainError;
+use crate::learner::Device;
 use crate::observer::Observer;
 use crate::recipe::Recipe;
-use crate::train::train;
+use crate::train::train_on;
 use thumbnet_data::{Dataset, Pictures, folds_of};
 
 /// A label that is likely wrong.
@@ -25,9 +26,24 @@ pub struct Doubt {
 /// `folds` trainings of `recipe`, each on all pictures but a part of every class.
 ///
 /// # Errors
-/// As [`train`]; [`TrainError::Data`] if a class has fewer pictures than there are parts; [`TrainError::Stopped`] if the
+/// As [`crate::train`]; [`TrainError::Data`] if a class has fewer pictures than there are parts; [`TrainError::Stopped`] if the
 /// observer stops one of the trainings early.
 pub fn cross_validate(
+    recipe: &Recipe,
+    pictures: &Pictures,
+    classes: &[String],
+    folds: usize,
+    observer: &mut dyn Observer,
+) -> Result<Vec<f32>, TrainError> {
+    cross_validate_on(None, recipe, pictures, classes, folds, observer)
+}
+
+/// As [`cross_validate`], the networks learning on a device in place of this machine's cores.
+///
+/// # Errors
+/// As [`cross_validate`] and [`train_on`].
+pub fn cross_validate_on(
+    device: Option<&dyn Device>,
     recipe: &Recipe,
     pictures: &Pictures,
     classes: &[String],
@@ -52,7 +68,7 @@ pub fn cross_validate(
             source,
             kept_epochs: 0,
         })?;
-        let trained = train(recipe, &dataset, folder.path(), observer)?;
+        let trained = train_on(device, recipe, &dataset, folder.path(), observer)?;
         if !trained.is_finished() {
             return Err(TrainError::Stopped);
         }

@@ -79,7 +79,7 @@ pub enum TrainError {
     /// The loss or a weight is no longer a number.
     #[error(
         "the training diverged in epoch {epoch}, batch {batch} (the loss is {loss}): try a smaller \
-         learning rate than {learning_rate}, e.g. `--learning-rate {advice}`"
+         learning rate than {learning_rate:?}, e.g. `--learning-rate {advice:?}`"
     )]
     Diverged {
         /// From 1.

@@ -5,7 +5,7 @@ use crate::engine::{
 };
 use crate::error::TrainError;
 use crate::plan::Plan;
-use crate::recipe::Recipe;
+use crate::recipe::{Layer, Recipe};
 use rayon::prelude::*;
 use thumbnet_data::Pictures;
 use thumbnet_graph::Shape;
@@ -111,5 +111,20 @@ impl Network {
     ) -> Vec<f32> {
         let blocks = pictures.blocks(BLOCK);
         blocks.flat_map(|block| self.predict_rounded(&block, levels)).collect()
+    }
+}
+
+impl Recipe {
+    /// Checks all that can be checked before there are pictures: every layer and every option.
+    ///
+    /// # Errors
+    /// As [`Network::new`], but for what depends on the classes.
+    pub fn check(&self) -> Result<(), TrainError> {
+        self.training.check()?;
+        let classes = match self.layers.last() {
+            Some(Layer::Dense { units: Some(units), .. }) => *units,
+            _ => 2, // any number: the data's will take its place
+        };
+        Plan::new(self, classes)?.check_rounding(self)
     }
 }

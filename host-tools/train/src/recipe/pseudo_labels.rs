@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where such pictures came from: `[pseudo_labels]` in the model.toml that training writes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Table")]
 pub struct PseudoLabels {
     /// The folder of pictures without labels.
     pub source: String,
@@ -17,11 +18,29 @@ pub struct PseudoLabels {
 }
 
 /// How pictures without labels get them.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Labelling {
     /// How likely a class must be, 0 to 1.
     pub threshold: f64,
     /// How many of the pictures that look most like one have a say in its label; 0 for none.
-    #[serde(default)]
     pub neighbours: usize,
+}
+
+/// The table as it is written: serde cannot both flatten a part and refuse fields that do not exist.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    source: String,
+    threshold: f64,
+    #[serde(default)]
+    neighbours: usize,
+    labelled: usize,
+    digest: String,
+}
+
+impl From<Table> for PseudoLabels {
+    fn from(table: Table) -> Self {
+        let Table { source, threshold, neighbours, labelled, digest } = table;
+        Self { source, how: Labelling { threshold, neighbours }, labelled, digest }
+    }
 }

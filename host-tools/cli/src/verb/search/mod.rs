@@ -15,6 +15,7 @@ use crate::estimate::does_not_fit;
 use crate::loading::Loading;
 use crate::outcome::Outcome;
 use crate::picture_shape::picture_shape;
+use crate::progress::bar;
 use crate::report::{print_json, thousands};
 use anyhow::{Context, bail};
 use budget::Budget;
@@ -26,7 +27,7 @@ use state::{Candidate, State, candidate_folder};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use thumbnet_compile::Board;
 use thumbnet_data::Random;
 use thumbnet_data::augment::Augmentation;
@@ -35,8 +36,8 @@ use verify::Finalist;
 
 /// The stream of [`Random`] that designs come from.
 const STREAM: u64 = 1 << 62;
-/// So many are drawn for each candidate that is wanted, at most.
-const DRAWN_PER_CANDIDATE: usize = 40;
+/// So many are drawn before the first candidate is found, at most, and so many more for each that is.
+const DRAWN: [usize; 2] = [200, 40];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -169,10 +170,13 @@ impl Search {
         let mut random = Random::new(self.seed, STREAM);
         let (mut candidates, mut seen) = (Vec::new(), Vec::new());
         let [mut too_large, mut too_slow, mut impossible] = [0, 0, 0];
-        for _ in 0..self.candidates.saturating_mul(DRAWN_PER_CANDIDATE) {
-            if candidates.len() == self.candidates {
-                break;
+        let bar = bar(self.candidates as u64, "candidates inside the budget");
+        let mut drawn = 0;
+        while candidates.len() < self.candidates && drawn < DRAWN[0] + DRAWN[1] * candidates.len() {
+            if trials.interrupted.load(Ordering::Relaxed) {
+                bail!("stopped before there was anything to keep");
             }
+            drawn += 1;
             let design = Design::draw(&mut random, self.input);
             // Designs that differ in what does not matter are one network.
             let recipe = design.recipe(&trials.base, String::new());
@@ -183,12 +187,14 @@ impl Search {
             match trials.estimate(&design, board) {
                 Ok(estimate) if self.budget.allows(estimate.instructions) => {
                     candidates.push(Candidate::new(design, &estimate));
+                    bar.inc(1);
                 }
                 Ok(_) => too_slow += 1,
                 Err(error) if does_not_fit(&error) => too_large += 1,
                 Err(_) => impossible += 1,
             }
         }
+        bar.finish_and_clear();
         let dropped = format!(
             "{too_large} do not fit the memory, {too_slow} take too many instructions, {impossible} cannot be compiled"
         );

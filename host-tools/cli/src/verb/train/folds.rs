@@ -4,9 +4,9 @@ use super::observer::Console;
 use crate::report::{print_json, table, thousands};
 use serde::Serialize;
 use thumbnet_data::{Dataset, folds_of};
-use thumbnet_train::Recipe;
-use thumbnet_train::doubt::cross_validate;
+use thumbnet_train::doubt::cross_validate_on;
 use thumbnet_train::metrics::predictions;
+use thumbnet_train::{Device, Recipe};
 
 #[derive(Serialize)]
 pub(super) struct Report {
@@ -28,6 +28,7 @@ struct Fold {
 impl Report {
     /// Trains once for each part.
     pub(super) fn new(
+        device: Option<&dyn Device>,
         recipe: &Recipe,
         dataset: &Dataset,
         folds: usize,
@@ -35,7 +36,7 @@ impl Report {
     ) -> anyhow::Result<Self> {
         let start = std::time::Instant::now();
         let Dataset { train, classes, .. } = dataset;
-        let probabilities = cross_validate(recipe, train, classes, folds, console)?;
+        let probabilities = cross_validate_on(device, recipe, train, classes, folds, console)?;
         let predicted = predictions(&probabilities, classes.len());
         let mut parts = vec![[0_usize; 2]; folds];
         let fold_of = folds_of(&train.labels, folds, recipe.training.seed);

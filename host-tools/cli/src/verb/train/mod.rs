@@ -3,34 +3,32 @@
 mod folds;
 mod observer;
 mod plots;
+mod report;
 mod sparkline;
 mod unlabelled;
 
 use super::data::{augmentation, load_pictures};
-use crate::calibration::{Calibration, Judged};
 use crate::device::DeviceName;
-use crate::estimate::{self, Estimate};
-use crate::evaluation;
+use crate::estimate;
 use crate::loading::Loading;
 use crate::outcome::Outcome;
 use crate::picture_shape::picture_shape;
 use crate::preprocessing::PreprocessingOptions;
-use crate::report::{print_json, thousands};
-use anyhow::{Context, bail};
+use crate::report::print_json;
+use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 pub(in crate::verb) use observer::{Console, interruption};
-use plots::Plots;
-use serde::Serialize;
+use report::Report;
+pub(in crate::verb) use report::judge;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
+use thumbnet_data::Loaded;
 use thumbnet_data::augment::Augmentation;
 use thumbnet_data::lint::Exclusion;
-use thumbnet_data::{Dataset, Loaded, Pictures};
-use thumbnet_train::metrics::{Metrics, predictions};
-use thumbnet_train::{EpochResult, Network, Optimizer, Recipe, Start, Trained};
-use unlabelled::{Joined, PseudoLabelled, Unlabelled};
+use thumbnet_train::{Optimizer, Recipe, Start};
+use unlabelled::{Joined, Unlabelled};
 
 /// Of AdamW, where nothing else is said.
 const USUAL_WEIGHT_DECAY: f64 = 0.01;
@@ -86,7 +84,7 @@ pub(crate) struct Train {
     #[arg(long, value_name = "BOARD")]
     board: Option<String>,
     /// Where the network learns; wgpu and cuda need a build with --features gpu or cuda.
-    #[arg(long, value_enum, default_value = "cpu", conflicts_with_all = ["folds", "unlabelled"])]
+    #[arg(long, value_enum, default_value = "cpu")]
     device: DeviceName,
     /// Deal every batch out to so many devices of that kind.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u8).range(1..))]
@@ -157,42 +155,13 @@ enum OptimizerName {
     Gd,
 }
 
-#[derive(Serialize)]
-struct Report {
-    model: String,
-    folder: String,
-    parameters: usize,
-    finished: bool,
-    /// The epoch that the network is from.
-    kept_epoch: usize,
-    seconds: f64,
-    pictures: PictureCounts,
-    /// What it was expected to cost before it had learned.
-    estimate: Option<Estimate>,
-    /// What became of pictures without labels.
-    pseudo_labels: Option<PseudoLabelled>,
-    epochs: Vec<EpochResult>,
-    /// The kept network on the test pictures, which had no say in anything.
-    test: Option<Metrics>,
-    /// Of the kept network's logits; `export` fits that of the int8 network.
-    calibration: Option<Calibration>,
-}
-
-/// How many pictures each figure is of.
-#[derive(Serialize)]
-struct PictureCounts {
-    learned: usize,
-    held_out: usize,
-    test: usize,
-    /// Left out, as they cannot be read.
-    unreadable: usize,
-}
-
 impl Train {
     pub(crate) fn run(self) -> anyhow::Result<Outcome> {
         let device = self.device.open(self.devices.into())?;
         let mut recipe = self.recipe()?;
         let folder = self.output.clone().unwrap_or_else(|| Path::new("models").join(&recipe.name));
+        recipe.check()?;
+        let board = estimate::board(self.board.as_deref())?;
         if self.folds.is_none() {
             self.check_folder(&folder)?;
         }
@@ -205,9 +174,16 @@ impl Train {
         if !self.json {
             println!("{dataset}");
         }
-        let estimate = estimate::before_training(&recipe, &dataset, self.board.as_deref())?;
+        let estimate = match &board {
+            Some(board) => estimate::before_training(&recipe, &dataset, board)?,
+            None => None,
+        };
         if let (Some(estimate), false) = (&estimate, self.json) {
             println!("{}", estimate.line());
+        }
+        let device = device.as_deref();
+        if let (Some(device), false) = (device, self.json) {
+            println!("learning on {}", device.name());
         }
         let interrupted = Arc::new(AtomicBool::new(false));
         interruption(&interrupted)?;
@@ -215,7 +191,7 @@ impl Train {
         let mut pseudo_labels = None;
         if let Some(candidates) = self.unlabelled.load(&recipe, &self.loading)? {
             let watch = (&interrupted, self.json);
-            let joined = candidates.join(&recipe, &dataset, &folder, self.resume, watch)?;
+            let joined = candidates.join(device, &recipe, &dataset, &folder, self.resume, watch)?;
             let Some(Joined { recipe: second, dataset: joined, report }) = joined else {
                 eprintln!("{}", candidates.advice(&folder));
                 return Ok(Outcome::Good);
@@ -224,17 +200,14 @@ impl Train {
         }
         let mut console = Console::new(interrupted, self.json);
         if let Some(folds) = self.folds {
-            let report = folds::Report::new(&recipe, &dataset, folds as usize, &mut console)?;
+            let report =
+                folds::Report::new(device, &recipe, &dataset, folds as usize, &mut console)?;
             console.finish();
             report.print(self.json)?;
             return Ok(Outcome::Good);
         }
         // The second of two trainings may not have begun when they were stopped.
         let has_begun = pseudo_labels.is_none() || folder.join("weights.safetensors").is_file();
-        let device = device.as_deref();
-        if let (Some(device), false) = (device, self.json) {
-            println!("learning on {}", device.name());
-        }
         let trained = if self.resume && has_begun {
             thumbnet_train::resume_on(device, &folder, &dataset, &mut console)?
         } else {
@@ -258,10 +231,12 @@ impl Train {
     fn recipe(&self) -> anyhow::Result<Recipe> {
         if self.resume {
             let folder = self.output.as_deref().context("say which training to resume: -o DIR")?;
-            return Ok(Recipe::read(&self.unlabelled.recipe_file(folder))?);
+            return recipe_of(folder, &self.unlabelled.recipe_file(folder));
         }
         let mut recipe = match (&self.model, &self.from) {
-            (None, Some(folder)) => Recipe::read(&folder.join("model.toml"))?.for_other_classes(),
+            (None, Some(folder)) => {
+                recipe_of(folder, &folder.join("model.toml"))?.for_other_classes()
+            }
             (name, _) => Recipe::find(name.as_deref().unwrap_or(USUAL_MODEL))?,
         };
         recipe.input.shape = self.input.unwrap_or(recipe.input.shape);
@@ -294,118 +269,28 @@ impl Train {
         Ok(recipe)
     }
 
-    /// A network that took hours must not be lost to a forgotten `-o`.
+    /// A network that took hours must not be lost to a forgotten `-o`, nor be learned where it cannot be kept.
     fn check_folder(&self, folder: &Path) -> anyhow::Result<()> {
-        if self.resume || self.overwrite || !folder.join("weights.safetensors").exists() {
-            return Ok(());
-        }
-        bail!(
+        let holds_network = folder.join("weights.safetensors").exists();
+        ensure!(
+            self.resume || self.overwrite || !holds_network,
             "{} holds a network already; choose another folder with -o, or say --overwrite (or --resume)",
             folder.display()
-        )
-    }
-}
-
-/// The float network on the test pictures.
-pub(super) fn judge(network: &Network, dataset: &Dataset) -> anyhow::Result<Metrics> {
-    let logits = network.predict_pictures(&dataset.test);
-    dataset.test.check()?;
-    Ok(metrics(&logits, dataset))
-}
-
-/// Logits of the test pictures against their labels.
-fn metrics(logits: &[f32], dataset: &Dataset) -> Metrics {
-    let predicted = predictions(logits, dataset.classes.len());
-    Metrics::new(&predicted, &dataset.test.labels, &dataset.classes)
-}
-
-impl Report {
-    fn of(
-        trained: &Trained,
-        folder: &Path,
-        dataset: &Dataset,
-        seconds: f64,
-    ) -> anyhow::Result<Self> {
-        let network = &trained.network;
-        let held_out = network.recipe().held_out(dataset)?;
-        let logits = |pictures: &Pictures| network.predict_pictures(pictures);
-        let [held_out_logits, test_logits] = [logits(&held_out), logits(&dataset.test)];
-        dataset.check()?;
-        let judged = |logits, labels| Judged { logits, labels };
-        let calibration = Calibration::new(
-            dataset.classes.len(),
-            &judged(&held_out_logits, &held_out.labels),
-            &judged(&test_logits, &dataset.test.labels),
         );
-        let held_out = held_out.len();
-        let test = (!dataset.test.is_empty()).then(|| metrics(&test_logits, dataset));
-        Ok(Self {
-            model: network.recipe().name.clone(),
-            folder: folder.display().to_string(),
-            parameters: network.parameter_count(),
-            finished: trained.is_finished(),
-            seconds,
-            kept_epoch: trained.kept_epoch(),
-            pictures: PictureCounts {
-                learned: dataset.train.len() - held_out,
-                held_out,
-                test: dataset.test.len(),
-                unreadable: 0,
-            },
-            estimate: None,
-            pseudo_labels: None,
-            epochs: trained.history.clone(),
-            calibration: test.is_some().then_some(calibration),
-            test,
-        })
+        let existing = folder.ancestors().find(|path| path.exists());
+        tempfile::tempfile_in(existing.unwrap_or(Path::new("."))).with_context(|| {
+            format!("{} cannot be written; choose another folder with -o", folder.display())
+        })?;
+        Ok(())
     }
+}
 
-    fn plots<'a>(&'a self, trained: &'a Trained) -> Plots<'a> {
-        let training = &trained.network.recipe().training;
-        let batch = match training.optimizer {
-            Optimizer::Gd => self.pictures.learned,
-            _ => training.batch.min(self.pictures.learned),
-        };
-        Plots {
-            training,
-            history: &self.epochs,
-            kept_epoch: self.kept_epoch,
-            steps_per_epoch: self.pictures.learned.div_ceil(batch) as u64,
-            test: self.test.as_ref(),
-            calibration: self.calibration.as_ref(),
-        }
-    }
-
-    fn print(&self, folder: &Path) {
-        if let Some(test) = &self.test {
-            println!();
-            evaluation::print(test);
-        }
-        if let Some(calibration) = &self.calibration {
-            println!("{}", calibration.line());
-        }
-        println!(
-            "\n{} with {} parameters in {}, curves in its folder plots ({:.0} s)",
-            self.model,
-            thousands(self.parameters as u64),
-            folder.display(),
-            self.seconds
-        );
-        if let Some(accuracy) = self.epochs[self.kept_epoch - 1].held_out_accuracy {
-            println!(
-                "kept is epoch {} of {}, the best on the {} held-out pictures ({:.2} %)",
-                self.kept_epoch,
-                self.epochs.len(),
-                thousands(self.pictures.held_out as u64),
-                accuracy * 100.0
-            );
-        }
-        if !self.finished {
-            println!(
-                "stopped after epoch {}; go on with: thumbnet train --resume -o {}",
-                self.epochs.len(),
-                folder.display()
-            );
-        }
-    }
+/// The recipe in the folder of a training.
+fn recipe_of(folder: &Path, file: &Path) -> anyhow::Result<Recipe> {
+    ensure!(
+        file.is_file(),
+        "{} is not the folder of a training: there is no model.toml in it",
+        folder.display()
+    );
+    Ok(Recipe::read(file)?)
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use thumbnet_data::{Dataset, Pictures};
-use thumbnet_train::{Labelled, Labelling, Recipe, load, resume, train};
+use thumbnet_train::{Device, Labelled, Labelling, Recipe, load, resume_on, train_on};
 
 /// The first network's folder, in that of the second.
 const TEACHER: &str = "teacher";
@@ -105,6 +105,7 @@ impl Candidates {
     /// Trains the first network, or reads it if that is done, and lets it label the pictures; `None` if the user stopped it.
     pub(super) fn join(
         &self,
+        device: Option<&dyn Device>,
         recipe: &Recipe,
         dataset: &Dataset,
         folder: &Path,
@@ -116,9 +117,10 @@ impl Candidates {
         let mut console = Console::new(Arc::clone(interrupted), quiet);
         let is_there = resumes && folder.join("weights.safetensors").is_file();
         let teacher = match (is_there, folder.join("checkpoint.safetensors").is_file()) {
-            (true, true) => resume(&folder, dataset, &mut console)?,
+            (true, true) => resume_on(device, &folder, dataset, &mut console)?,
             (true, false) => load(&folder)?,
-            (false, _) => train(
+            (false, _) => train_on(
+                device,
                 &Recipe { pseudo_labels: None, ..recipe.clone() },
                 dataset,
                 &folder,
