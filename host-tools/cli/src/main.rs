@@ -47,6 +47,8 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    // Where a reader such as `head` has seen enough, the program ends as others do, and not in a panic of println.
+    sigpipe::reset();
     match Arguments::parse().verb.run() {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
         Ok(Outcome::CheckFailed) => ExitCode::from(1),

@@ -5,11 +5,21 @@ use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
 use thumbnet_compile::{Board, Options, Program, compile_file};
 use thumbnet_data::InputSpec;
+use thumbnet_graph::Int8Graph;
+use thumbnet_graph::onnx::{Interface, import, resolve};
 
 /// Compiles the ONNX file for a board, or with plain kernels for any core.
 pub(crate) fn load(file: &Path, board: Option<&Board>) -> anyhow::Result<Program> {
     let options = board.map_or_else(Options::default, Board::options);
     Ok(compile_file(file, &options)?)
+}
+
+/// The network in the ONNX file, and what the file itself takes and gives.
+pub(crate) fn open(file: &Path) -> anyhow::Result<(Int8Graph, Interface)> {
+    let name = file.display().to_string();
+    let bytes = std::fs::read(file).with_context(|| format!("{name} cannot be read"))?;
+    let bytes = resolve(&bytes, &name, file.parent().unwrap_or(Path::new("")), None)?;
+    Ok(import(&bytes, &name)?)
 }
 
 /// How pictures become the model's input; a model that says nothing gets them cropped.

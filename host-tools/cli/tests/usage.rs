@@ -1,7 +1,7 @@
 //! The program as a shell meets it. (That this file exists also makes `cargo test` build the program, which the
 //! workspace's other tests run.)
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 fn thumbnet(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_thumbnet")).args(arguments).output().expect("it starts")
@@ -24,6 +24,25 @@ fn wrong_usage_ends_with_2_and_leaves_standard_output_empty() {
         let output = thumbnet(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_reader_that_has_seen_enough_ends_the_program_quietly() {
+    use std::os::unix::process::ExitStatusExt;
+    const SIGPIPE: i32 = 13;
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/digits/model.onnx");
+    for arguments in [&["inspect", model, "--json"][..], &["inspect", model], &["--help"]] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_thumbnet"));
+        program.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = program.spawn().expect("it starts");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("it ends");
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(words.is_empty(), "{arguments:?}: {words}");
+        let quiet = output.status.success() || output.status.signal() == Some(SIGPIPE);
+        assert!(quiet, "{arguments:?}: {}", output.status);
     }
 }
 

@@ -7,7 +7,7 @@ use crate::report::{print_json, thousands};
 use crate::tuning::TuningOptions;
 use clap::Args;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use thumbnet_compile::{FitReport, Program, Summary, fit};
 
 const EXAMPLES: &str = "\
@@ -43,6 +43,42 @@ pub(crate) struct ModelReport {
     #[serde(flatten)]
     summary: Summary,
     fit: Option<FitReport>,
+    /// What `inspect` alone says; other verbs show a model's costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_float: Option<InFloat>,
+}
+
+/// What the file computes in float and a device in integers.
+#[derive(Serialize)]
+pub(crate) struct InFloat {
+    /// How many layers it sums in f32.
+    layers: usize,
+    /// Whether it leaves its logits so.
+    logits: bool,
+}
+
+impl InFloat {
+    fn of(file: &Path) -> anyhow::Result<Self> {
+        let (graph, interface) = model_file::open(file)?;
+        let logits = interface.last_map(&graph).is_some();
+        Ok(Self { layers: interface.float_sums().len(), logits })
+    }
+
+    fn print(&self) {
+        println!();
+        if self.layers > 0 {
+            println!(
+                "The file sums {} layers in f32, and other runtimes may round a sum near a half to the other neighbour:\n\
+                 `thumbnet run FILE --inputs X.npy -o Y.npy --explain` counts how often, layer by layer.",
+                self.layers
+            );
+        }
+        if self.logits {
+            println!(
+                "It leaves its logits in float; a device has codes of them, in a scale chosen here."
+            );
+        }
+    }
 }
 
 impl ModelReport {
@@ -56,6 +92,7 @@ impl ModelReport {
             input: [shape.h, shape.w, shape.c],
             summary: Summary::of(program),
             fit,
+            in_float: None,
         }
     }
 
@@ -76,6 +113,11 @@ impl ModelReport {
         print!("{}", self.summary);
         if let Some(fit) = &self.fit {
             print_fit(fit);
+        }
+        if let Some(in_float) =
+            self.in_float.as_ref().filter(|found| found.layers > 0 || found.logits)
+        {
+            in_float.print();
         }
         Ok(())
     }
@@ -114,7 +156,8 @@ impl Inspect {
         }
         let program = model_file::load(&self.file, board.as_ref())?;
         let fit = board.map(|board| fit(&program, &board)).transpose()?;
-        ModelReport::of(&program, fit).print(self.json)?;
+        let in_float = Some(InFloat::of(&self.file)?);
+        ModelReport { in_float, ..ModelReport::of(&program, fit) }.print(self.json)?;
         Ok(Outcome::Good)
     }
 }

@@ -7,13 +7,12 @@ use crate::outcome::Outcome;
 use crate::progress::bar;
 use crate::reference;
 use crate::tuning::TuningOptions;
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::{Args, ValueEnum};
 use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use thumbnet_compile::Tuning;
-use thumbnet_graph::Int8Graph;
-use thumbnet_graph::onnx::{Interface, Numbers, import, resolve};
+use thumbnet_graph::onnx::Numbers;
 use thumbnet_simulate::file::FileOutput;
 use thumbnet_simulate::{arrays, boards, qemu};
 
@@ -81,7 +80,7 @@ impl Run {
             ];
             return reference::run(arguments, &Tuning::default());
         }
-        let (graph, interface) = self.read()?;
+        let (graph, interface) = model_file::open(&self.file)?;
         let inputs = arrays::read_inputs(&self.inputs, &interface)?;
         let output = FileOutput::new(&graph, &interface)?;
         let numbers = match self.runtime {
@@ -93,15 +92,6 @@ impl Run {
             float_sums::print(&graph, &float_sums::count(&graph, &interface, &inputs));
         }
         Ok(Outcome::Good)
-    }
-
-    /// The network, and what the file itself takes and gives.
-    fn read(&self) -> anyhow::Result<(Int8Graph, Interface)> {
-        let file = self.file.display().to_string();
-        let bytes = std::fs::read(&self.file).with_context(|| format!("{file} cannot be read"))?;
-        let folder = self.file.parent().unwrap_or(Path::new(""));
-        let bytes = resolve(&bytes, &file, folder, None)?;
-        Ok(import(&bytes, &file)?)
     }
 
     /// The outputs by the firmware's logits. Those of a file that leaves them in float are made on the desktop, and the

@@ -3,6 +3,7 @@
 
 use super::lower::View;
 use crate::evaluate::float_result;
+use crate::formula::Binary;
 use crate::graph::{Int8Graph, Quantization, TensorId};
 
 /// Element types that a model may take or give.
@@ -37,6 +38,8 @@ pub struct Interface {
     pub(crate) input_format: Quantization,
     /// How the file's input lies in the graph's `[h, w, c]` memory.
     pub(crate) input_view: View,
+    /// From the file's input to what its first QuantizeLinear reads.
+    pub(crate) head: Vec<HeadStep>,
     pub(crate) output_format: Quantization,
     /// From the logits' codes to the output.
     pub(crate) tail: Vec<TailStep>,
@@ -55,6 +58,29 @@ pub(crate) struct FloatLogits {
     pub(crate) bias: Option<Vec<f32>>,
     /// What an activation function behind it leaves.
     pub(crate) limits: [f32; 2],
+}
+
+/// An operation on each element of a float input and a constant.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct HeadStep {
+    pub(crate) operation: Binary,
+    /// One number, or one for each index of an axis.
+    pub(crate) numbers: Vec<f32>,
+    /// How many elements in a row have the same number.
+    pub(crate) repeats: usize,
+    /// Whether the element is the first operand.
+    pub(crate) map_first: bool,
+}
+
+impl HeadStep {
+    /// The result for the element number `index`.
+    fn at(&self, index: usize, value: f32) -> f32 {
+        let channel = index.checked_div(self.repeats).unwrap_or(0);
+        let place = channel.checked_rem(self.numbers.len()).unwrap_or(0);
+        let number = self.numbers.get(place).copied().unwrap_or(0.0);
+        let (left, right) = if self.map_first { (value, number) } else { (number, value) };
+        self.operation.at(left, right)
+    }
 }
 
 /// A step between the logits and a file's output.
@@ -81,11 +107,15 @@ impl Interface {
     /// The graph's input `[h, w, c]` for one input of the file; `None` if it has the wrong type or
     /// length.
     ///
-    /// Float inputs are quantized as QuantizeLinear does.
+    /// Float inputs are quantized as QuantizeLinear does, after the arithmetic that the file has before that.
     pub fn input_codes(&self, numbers: &Numbers) -> Option<Vec<i8>> {
         let codes: Vec<i8> = match (numbers, self.input.element) {
             (Numbers::F32(values), Element::F32) => {
-                values.iter().map(|&value| quantize(value, self.input_format)).collect()
+                let prepared = |(index, &value): (usize, &f32)| {
+                    self.head.iter().fold(value, |value, step| step.at(index, value))
+                };
+                let code = |numbered| quantize(prepared(numbered), self.input_format);
+                values.iter().enumerate().map(code).collect()
             }
             (Numbers::I8(codes), Element::I8) => codes.clone(),
             (Numbers::U8(codes), Element::U8) => codes.iter().map(|&code| recode(code)).collect(),

@@ -24,6 +24,9 @@ impl Lowering<'_> {
         }
         for (map, constant) in [(0, 1), (1, 0)] {
             if let Value::Constant(_) | Value::Weights(_) = self.value(node, constant)? {
+                if let Some(value) = self.on_input(node, map, constant)? {
+                    return Ok(value);
+                }
                 return match self.value(node, map)? {
                     Value::Real(Real { source: Source::Pending(_), .. }) if node.op == "Add" => {
                         self.add_bias(node, map, constant)

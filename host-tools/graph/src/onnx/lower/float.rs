@@ -53,6 +53,7 @@ impl<'a> Lowering<'a, FloatWeights> {
             "Clip" => self.clip(node),
             "Softmax" | "LogSoftmax" => self.softmax(node),
             "Shape" => self.shape_of(node),
+            "Expand" => self.expand(node),
             "Concat" => self.joined_maps(node),
             "Slice" => self.slice_of_map(node),
             "Pad" => self.pad(node),
@@ -138,6 +139,17 @@ impl Precision for FloatWeights {
         padding: Padding,
     ) -> Result<Op<Self>, OnnxError> {
         Ok(Op::Real(RealOp::Pad(padding, lowering.pad_number(node)?)))
+    }
+
+    fn filled(
+        lowering: &mut Lowering<'_, Self>,
+        node: &RawNode,
+        _tensor: TensorId,
+        _made: Shape,
+        _name: String,
+    ) -> Result<TensorId, OnnxError> {
+        let reason = "it pads channels".to_owned();
+        Err(lowering.refuse(node, reason, "pad rows and columns, or quantize with another tool"))
     }
 
     fn operand(

@@ -2,17 +2,19 @@
 //! QuantizeLinear.
 
 use super::Lowering;
+use super::copies::padded;
 use super::operands::Operand;
 use super::precision::{LayerConstants, Precision};
 use super::value::{QuantizedConstant, Value};
-use crate::codes_op::{Axis, CodesOp};
+use crate::codes_op::{Axis, CodesOp, ENTRIES, Lookup};
 use crate::graph::{Quantization, TensorId};
 use crate::onnx::error::OnnxError;
 use crate::onnx::raw::{Domain, RawNode};
 use crate::op::{Int8Weights, Op};
+use crate::shape::checked_len;
 use std::rc::Rc;
 use thumbnet_kernels::geometry::{Padding, Shape};
-use thumbnet_kernels::portable::Rearrange;
+use thumbnet_kernels::portable::{Loop, Rearrange};
 
 impl Precision for Int8Weights {
     type Format = Quantization;
@@ -56,6 +58,38 @@ impl Precision for Int8Weights {
             return Err(lowering.refuse_quantization(node, reason, "quantize the model's input"));
         };
         Ok(Op::Codes(CodesOp::Pad(padding, lowering.pad_code(node, format)?)))
+    }
+
+    fn filled(
+        lowering: &mut Lowering<'_>,
+        node: &RawNode,
+        tensor: TensorId,
+        made: Shape,
+        name: String,
+    ) -> Result<TensorId, OnnxError> {
+        let Some(format) = lowering.draft.format(tensor) else {
+            let reason = "it works on codes whose scale is not known yet".to_owned();
+            return Err(lowering.refuse_quantization(node, reason, "quantize the model's input"));
+        };
+        let code = lowering.pad_code(node, format)?;
+        // Codes of the map, repeated to the shape; then every code becomes the border's.
+        let once = checked_len(made).map(|count| Loop { count, stride: 0 });
+        let Some(loops) = padded(once.into_iter()) else {
+            let reason = "it pads more than any memory holds".to_owned();
+            return Err(lowering.refuse(
+                node,
+                reason,
+                "export the model with the sizes it is used with",
+            ));
+        };
+        let op = Self::rearrange(made, Rearrange { start: 0, loops });
+        let input = lowering.draft.shape(tensor).unwrap_or(Shape::new(0, 0, 0));
+        let made = lowering.output_shape(node, &op, &[input])?;
+        let node_name = node.name.clone();
+        let copy = (node_name.clone(), op, vec![tensor]);
+        let tensor = lowering.draft.emit(copy, (format!("{name}_copy"), made, format));
+        let op = Op::Codes(CodesOp::Lookup(Lookup { results: vec![code; ENTRIES], formula: None }));
+        Ok(lowering.draft.emit((node_name, op, vec![tensor]), (name, made, format)))
     }
 
     fn result(

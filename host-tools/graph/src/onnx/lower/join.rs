@@ -289,6 +289,16 @@ impl Layout {
         }
     }
 
+    /// The ONNX axis of the channels.
+    pub(crate) fn channels(self) -> usize {
+        match self {
+            Self::ChannelsFirst | Self::Line => 1,
+            Self::ChannelsLast => 3,
+            Self::LineChannelsLast => 2,
+            Self::Vector(rank) => rank.saturating_sub(1),
+        }
+    }
+
     /// How ONNX sees a map that lies so.
     pub(crate) fn view(self, shape: Shape) -> View {
         let view = View::nchw(shape);

@@ -18,11 +18,13 @@ mod dense;
 mod draft;
 mod early_input;
 mod elementwise;
+mod expand;
 mod float;
 mod float_pools;
 mod fold;
 mod formats;
 mod functions;
+mod head;
 mod input_order;
 mod int8;
 mod join;
@@ -49,7 +51,7 @@ mod wide_weights;
 mod window;
 
 use super::error::OnnxError;
-use super::interface::{Element, FloatLogits, Interface, Port, TailStep};
+use super::interface::{Element, FloatLogits, HeadStep, Interface, Port, TailStep};
 use super::raw::{Domain, RawGraph, RawNode};
 use crate::graph::{FloatGraph, Int8Graph, TensorId};
 use crate::op::{FloatWeights, Int8Weights};
@@ -101,6 +103,8 @@ struct Lowering<'a, P: Precision = Int8Weights> {
     tables: Vec<Table>,
     /// Maps that are to be joined.
     joins: Vec<Join>,
+    /// Arithmetic on the input before it is quantized.
+    head: Vec<HeadStep>,
     /// The biases of pending layers whose file has them in float.
     float_biases: HashMap<usize, Vec<f32>>,
     /// The last layer, if the file gives its result in float.
@@ -149,6 +153,7 @@ impl<'a, P: Precision> Lowering<'a, P> {
             table_budget: Cell::new(raw.file_bytes.saturating_mul(4).saturating_add(1 << 22)),
             tables: Vec::new(),
             joins: Vec::new(),
+            head: Vec::new(),
             float_biases: HashMap::new(),
             float_logits: None,
         }
@@ -297,6 +302,7 @@ impl Lowering<'_> {
             }
             (Domain::Microsoft, "QLinearSoftmax") => self.qlinear_softmax(node),
             (Domain::Standard, "Shape") => self.shape_of(node),
+            (Domain::Standard, "Expand") => self.expand(node),
             (Domain::Standard, op) if views::is_view(op) => self.reviewed(node),
             (Domain::Standard | Domain::Microsoft, _) => match self.function(node)? {
                 Some(value) => Ok(value),
@@ -311,12 +317,14 @@ impl Lowering<'_> {
         let Outcome { logits, dims, tail } = self.outcome()?;
         let float_sums = self.draft.float_sums().to_vec();
         let float_logits = self.float_logits.take();
+        let head = std::mem::take(&mut self.head);
         let (graph, input_view) = self.draft.finish(logits, self.raw)?;
         let interface = Interface {
             input: self.raw.input.clone(),
             output: Port { name: self.raw.output.clone(), element: self.raw.output_element, dims },
             input_format: graph.tensor(graph.input).format,
             input_view,
+            head,
             output_format: graph.tensor(logits).format,
             tail,
             float_sums,

@@ -24,25 +24,68 @@ impl<P: Precision> Lowering<'_, P> {
         }
         let mut operand = P::copy_operand(self, node)?;
         let layout = self.laid_out(node, &mut operand)?;
-        let padding = self.padding(node, layout, operand.view.dims().len())?;
+        let (padding, channels) = self.padding(node, layout, operand.view.dims().len())?;
         let Some(format) = self.draft.format(operand.tensor) else {
             let reason = "it works on codes whose scale is not known yet".to_owned();
             return Err(self.refuse_quantization(node, reason, "quantize the model's input"));
         };
-        let op = P::border(self, node, operand.tensor, padding)?;
-        let input = self.draft.shape(operand.tensor).unwrap_or(Shape::new(0, 0, 0));
-        let made = self.output_shape(node, &op, &[input])?;
         let name = self.output_name(node).to_owned();
-        let parts = (node.name.clone(), op, vec![operand.tensor]);
-        let tensor = self.draft.emit(parts, (name, made, format));
-        self.copy_of(node, Operand { tensor, view: layout.view(made) })
+        if padding != Padding::NONE || channels == [0, 0] {
+            let op = P::border(self, node, operand.tensor, padding)?;
+            let input = self.draft.shape(operand.tensor).unwrap_or(Shape::new(0, 0, 0));
+            let made = self.output_shape(node, &op, &[input])?;
+            let parts = (node.name.clone(), op, vec![operand.tensor]);
+            let tensor = self.draft.emit(parts, (name.clone(), made, format));
+            operand = Operand { tensor, view: layout.view(made) };
+        }
+        if channels != [0, 0] {
+            operand = self.with_channels(node, operand, layout, channels)?;
+        }
+        self.copy_of(node, operand)
     }
 
-    /// Rows and columns to add.
-    fn padding(&self, node: &RawNode, layout: Layout, rank: usize) -> Result<Padding, OnnxError> {
+    /// `operand` between channels of the border's value.
+    fn with_channels(
+        &mut self,
+        node: &RawNode,
+        operand: Operand,
+        layout: Layout,
+        channels: [usize; 2],
+    ) -> Result<Operand, OnnxError> {
+        let name = self.output_name(node).to_owned();
+        let shape = self.draft.shape(operand.tensor).unwrap_or(Shape::new(0, 0, 0));
+        let mut parts = Vec::new();
+        for (place, count) in channels.into_iter().enumerate() {
+            if place == 1 {
+                parts.push(operand.clone());
+            }
+            if count > 0 {
+                let made = Shape::new(shape.h, shape.w, count);
+                let name = format!("{name}_part{place}");
+                let tensor = P::filled(self, node, operand.tensor, made, name)?;
+                parts.push(Operand { tensor, view: layout.view(made) });
+            }
+        }
+        let Some(format) = self.draft.format(operand.tensor) else { return Ok(operand) };
+        let axis = layout.channels() as i64;
+        let (tensor, view) = self.join(node, parts, axis, (node.name.clone(), name, format))?;
+        Ok(Operand { tensor, view })
+    }
+
+    /// Rows and columns to add, and channels before and after.
+    fn padding(
+        &self,
+        node: &RawNode,
+        layout: Layout,
+        rank: usize,
+    ) -> Result<(Padding, [usize; 2]), OnnxError> {
         let file = &self.raw.file;
         let refuse = |reason: &str| {
-            self.refuse(node, reason.to_owned(), "pad rows and columns, by constants from 0 up")
+            self.refuse(
+                node,
+                reason.to_owned(),
+                "pad rows, columns and channels, by constants from 0 up",
+            )
         };
         let attribute = node.ints(file, "pads")?.or(node.ints(file, "paddings")?);
         let pads = match attribute {
@@ -59,7 +102,7 @@ impl<P: Precision> Lowering<'_, P> {
         if pads.len() != 2 * axes.len() {
             return Err(refuse("its padding has another length than its input has axes"));
         }
-        let mut padding = Padding::NONE;
+        let (mut padding, mut channels) = (Padding::NONE, [0, 0]);
         let (before, after) = pads.split_at(axes.len());
         for ((axis, before), after) in axes.iter().zip(before).zip(after) {
             if [*before, *after] == [0, 0] {
@@ -74,10 +117,11 @@ impl<P: Precision> Lowering<'_, P> {
                 (Some(Axis::Columns), [Some(left), Some(right)]) => {
                     padding = Padding { left, right, ..padding };
                 }
-                _ => return Err(refuse("it pads channels or the batch, or cuts")),
+                (Some(Axis::Channels), [Some(before), Some(after)]) => channels = [before, after],
+                _ => return Err(refuse("it pads the batch, or cuts")),
             }
         }
-        Ok(padding)
+        Ok((padding, channels))
     }
 }
 

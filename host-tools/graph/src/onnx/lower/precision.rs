@@ -54,6 +54,15 @@ pub(crate) trait Precision: Weights + Debug + Sized {
         padding: Padding,
     ) -> Result<Op<Self>, OnnxError>;
 
+    /// A map of this shape, in every place the value by which the Pad `node` puts a border around `tensor`.
+    fn filled(
+        lowering: &mut Lowering<'_, Self>,
+        node: &RawNode,
+        tensor: TensorId,
+        made: Shape,
+        name: String,
+    ) -> Result<TensorId, OnnxError>;
+
     /// What a float operator over `inputs` makes.
     fn result(
         lowering: &mut Lowering<'_, Self>,

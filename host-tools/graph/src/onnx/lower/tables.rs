@@ -84,7 +84,6 @@ impl Lowering<'_> {
             return Err(self.refuse(node, reason, "export the model for inference (eval mode)"));
         }
         let epsilon = node.float(file, "epsilon", 1e-5)?;
-        let (table, view) = self.table_operand(node, 0)?;
         let mut rows = Vec::new();
         for index in 1..5 {
             let Some(row) = self.constant_numbers(node, index) else {
@@ -93,18 +92,23 @@ impl Lowering<'_> {
             };
             rows.push(row);
         }
-        let channels = self.channels_of(node, table.tensor, &view, 1)?;
-        if rows.iter().any(|row| row.len() != channels) {
-            let reason = "its constants have other lengths than its input has channels".to_owned();
-            return Err(self.refuse(node, reason, "export the model again"));
-        }
         let line = |channel: usize| {
             let [scale, bias, mean, variance] =
                 [0, 1, 2, 3].map(|index: usize| rows[index][channel]);
             let factor = 1.0 / (variance + epsilon).sqrt() * scale;
             (factor, bias - mean * factor)
         };
-        let lines: Vec<(f32, f32)> = (0..channels).map(line).collect();
+        let lines: Vec<(f32, f32)> =
+            (0..rows.iter().map(Vec::len).min().unwrap_or(0)).map(line).collect();
+        if let Some(value) = self.normalized_input(node, &lines) {
+            return Ok(value);
+        }
+        let (table, view) = self.table_operand(node, 0)?;
+        let channels = self.channels_of(node, table.tensor, &view, 1)?;
+        if rows.iter().any(|row| row.len() != channels) {
+            let reason = "its constants have other lengths than its input has channels".to_owned();
+            return Err(self.refuse(node, reason, "export the model again"));
+        }
         let (factors, shifts) = lines.iter().copied().unzip();
         let formula = table.formula.clone().map(|x| x.affine(factors, shifts));
         let compute = |x, (factor, shift)| x * factor + shift;
