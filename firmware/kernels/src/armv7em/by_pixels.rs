@@ -61,16 +61,33 @@ pub(super) fn by_pixels<R: Requantize>(
     }
 }
 
-/// An odd last channel, which has the plain lanes of its pair.
+/// An odd last channel, which has the plain lanes of its pair. Small rather than fast: other layers have it in their image,
+/// too, unless their channels are a constant.
+#[inline(never)]
 fn last_channel<R: Requantize>(layer: &PackedConv2d<'_, R>, inputs: &[Chunk], pixels: [&Map; 4]) {
     let channel = layer.output.c.wrapping_sub(1);
     let weights = layer.weights.get(channel / 2 * inputs.len()..).unwrap_or_default();
     let bias = layer.bias.get(channel).copied().unwrap_or(0);
-    for (position, pixel) in pixels.into_iter().enumerate() {
-        let words = inputs.iter().filter_map(|chunk| chunk.get(position)).zip(weights);
-        let sum = words.fold(bias, |sum, (x, w)| smlad(sxtb16(*w as u32), *x, sum));
-        if let Some(code) = pixel.get(channel) {
-            code.set(layer.requantize.requantize(sum, channel));
-        }
+    for (sum, pixel) in plain_lanes(inputs, weights, bias).into_iter().zip(pixels) {
+        set_code(layer, sum, channel, pixel);
     }
+}
+
+/// The code of an accumulator.
+#[inline(never)]
+fn set_code<R: Requantize>(layer: &PackedConv2d<'_, R>, sum: i32, channel: usize, pixel: &Map) {
+    if let Some(code) = pixel.get(channel) {
+        code.set(layer.requantize.requantize(sum, channel));
+    }
+}
+
+/// The sums of the four pixels.
+#[inline(never)]
+fn plain_lanes(inputs: &[Chunk], weights: &[i32], bias: i32) -> [i32; 4] {
+    let mut sums = [bias; 4];
+    for (chunk, weight) in inputs.iter().zip(weights) {
+        let weight = sxtb16(*weight as u32);
+        sums = core::array::from_fn(|pixel| smlad(weight, chunk[pixel], sums[pixel]));
+    }
+    sums
 }
