@@ -14,6 +14,9 @@ const KERNEL_TESTS: &str = "qemu-kernel-tests";
 /// Whose kernels they run, too.
 const SMALLEST_TARGET: &str = "thumbv6m-none-eabi";
 
+/// Crates that boards share.
+const SHARED: &str = "--package thumbnet-cortex-m --package thumbnet-emulated";
+
 /// Compares with crates that nothing else depends on: run by `cargo xtask peers` alone.
 const PEERS: &str = "qemu-peers";
 
@@ -90,8 +93,7 @@ fn check_board(board: &Path, wanted: Option<Route>) -> Result<(), Failure> {
         return Firmware { target: SMALLEST_TARGET.to_owned(), ..firmware }.cargo(&words, None);
     }
     let name = board.file_name().expect("a crate's folder has a name").to_string_lossy();
-    let words =
-        format!("clippy --release --package {name} --package thumbnet-cortex-m -- -D warnings");
+    let words = format!("clippy --release --package {name} {SHARED} -- -D warnings");
     firmware.cargo(&words, None)?;
     firmware.cargo("build --release", None)
 }

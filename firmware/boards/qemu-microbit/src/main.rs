@@ -7,17 +7,16 @@ compile_error!(
     "build in the folder firmware/boards/qemu-microbit, whose .cargo/config.toml names the target"
 );
 
-mod exit;
 mod model;
 mod timer;
 mod uart;
 
-use defmt_semihosting as _;
 use firmware::console::Console;
 use firmware::pipeline::Pipeline;
 use firmware::report;
 use model::Network;
 use thumbnet_cortex_m::stack;
+use thumbnet_emulated as _;
 use thumbnet_kernels::model::Model;
 
 /// Largest picture the console takes, in bytes: 32 x 32 in grey.

@@ -1,14 +1,18 @@
 //! The network alone: nothing but start-up code and inference, to measure its size and its stack and to prove
-//! that it cannot panic.
+//! that it cannot panic. A program of each emulated board.
 #![no_std]
 #![no_main]
 
 #[cfg(not(target_os = "none"))]
 compile_error!(
-    "build in the folder firmware/boards/qemu-mps2-an386, whose .cargo/config.toml names the target"
+    "build in the folder of an emulated board, whose .cargo/config.toml names the target"
 );
 
-mod model;
+mod model {
+    //! The network that the build script has compiled from the board's model.
+
+    include!(concat!(env!("OUT_DIR"), "/model.rs"));
+}
 
 use core::hint::black_box;
 use core::panic::PanicInfo;
