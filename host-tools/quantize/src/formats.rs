@@ -11,7 +11,8 @@
 //! someone else relies on, and what functions read and make, which are functions of real numbers.
 
 use crate::lower::{Kind, Layer, UNLIMITED};
-use crate::statistics::{Range, RealFormat, Statistics};
+use crate::sets::{Member, Set, sets_of};
+use crate::statistics::{Range, Statistics};
 use crate::ties::Ties;
 use crate::weights::{LARGEST_CODE, LARGEST_SUM_CODE};
 use crate::{Calibrate, Options, QuantizeError};
@@ -29,10 +30,6 @@ const LARGEST_ADD_RATIO: f64 = 4096.0;
 /// How often the search for scales without ties goes over all layers: one scale is changed for another's sake
 /// where two functions make parts of one map.
 const MOST_ROUNDS: usize = 8;
-
-/// Scales below this, or above its reciprocal, would make products of scales leave f32's normal
-/// numbers.
-pub(crate) const SMALLEST_SCALE: f64 = 1e-12;
 
 /// What a quantized tensor is in terms of the float network's.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,31 +55,6 @@ pub(crate) fn choose(
     plan.make_room(layers);
     plan.avoid_ties(graph, layers);
     plan.formats(layers)
-}
-
-/// One format in the making.
-struct Set<'a> {
-    /// Name of the tensor that the layers make first, for messages.
-    name: &'a str,
-    /// The tensors in it whose values are computed, not copied.
-    members: Vec<Member<'a>>,
-    /// Values to cover, in the float network's unit.
-    range: Range,
-    unit: f64,
-    /// Whether its unit is the float network's, because a function of real numbers reads or makes it.
-    pinned: bool,
-    /// Of the int8 network's values: in the float network's unit it is `scale / unit`.
-    scale: f64,
-    power_of_two: bool,
-    /// Equal in sets whose tensors are added.
-    group: usize,
-}
-
-/// A tensor whose values are computed.
-struct Member<'a> {
-    statistics: &'a Statistics,
-    /// Smaller and larger values become these: 0 and infinity for ReLU.
-    limits: [f64; 2],
 }
 
 struct Plan<'a> {
@@ -159,6 +131,7 @@ impl<'a> Plan<'a> {
                 return Err(QuantizeError::AddOfInput { node: layer.name.to_owned() });
             }
             self.join(joined);
+            self.sets[joined[2]].even_zero_point = true;
         }
         for group in 0..self.sets.len() {
             let members: Vec<usize> = (0..self.sets.len())
@@ -315,21 +288,6 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// The set of each tensor: that of the first input of the layer that copies it, and of all that it is joined
-/// with.
-fn sets_of(graph: &FloatGraph, layers: &[Layer]) -> Vec<usize> {
-    let mut set_of: Vec<usize> = (0..graph.tensors.len()).collect();
-    for layer in layers.iter().filter(|layer| layer.kind.copies_codes()) {
-        let joined = set_of[layer.inputs[0].0];
-        set_of[layer.output.0] = joined;
-        for input in &layer.inputs[1..] {
-            let other = set_of[input.0];
-            set_of.iter_mut().filter(|set| **set == other).for_each(|set| *set = joined);
-        }
-    }
-    set_of
-}
-
 fn hull([low, high]: [f64; 2], other: [f64; 2]) -> [f64; 2] {
     [low.min(other[0]), high.max(other[1])]
 }
@@ -354,64 +312,6 @@ fn has_plain_logits(graph: &FloatGraph, layers: &[Layer]) -> bool {
     });
     let read = layers.iter().any(|layer| layer.inputs.contains(&graph.output));
     (h, w) == (1, 1) && c > 1 && plain && !read
-}
-
-impl<'a> Set<'a> {
-    /// Without members; any scale does for a tensor that is always 0.
-    fn new(group: usize, name: &'a str) -> Self {
-        let range = Range { low: 0.0, high: 0.0 };
-        Self {
-            name,
-            members: Vec::new(),
-            range,
-            unit: 1.0,
-            pinned: false,
-            scale: 1.0 / 255.0,
-            power_of_two: false,
-            group,
-        }
-    }
-
-    /// Adds a member, of whose values these are to be covered.
-    fn add(&mut self, member: Member<'a>, Range { low, high }: Range) {
-        self.members.push(member);
-        self.cover(low);
-        self.cover(high);
-    }
-
-    fn cover(&mut self, value: f64) {
-        self.range.low = self.range.low.min(value);
-        self.range.high = self.range.high.max(value);
-        let width = self.range.high - self.range.low;
-        self.scale = if width > 0.0 { width } else { 1.0 } / 255.0;
-    }
-
-    /// Squared error of quantization with `scale`.
-    fn error(&self, scale: f64) -> f64 {
-        let format = self.range.format_with(scale / self.unit);
-        self.members.iter().map(|member| member.statistics.error(&format, member.limits)).sum()
-    }
-
-    /// Makes the scale at least `needed`; says whether that changed it.
-    fn raise(&mut self, needed: f64) -> bool {
-        // A scale that is not finite is refused later; it must not keep the caller going round.
-        if self.scale >= needed || !needed.is_finite() {
-            return false;
-        }
-        self.scale = if self.power_of_two { needed.log2().ceil().exp2() } else { needed };
-        true
-    }
-
-    fn quantization(&self) -> Result<Quantization, QuantizeError> {
-        if !(SMALLEST_SCALE..=1.0 / SMALLEST_SCALE).contains(&self.scale) {
-            return Err(QuantizeError::ScaleRange {
-                name: self.name.to_owned(),
-                scale: self.scale,
-            });
-        }
-        let RealFormat { zero_point, .. } = self.range.format_with(self.scale / self.unit);
-        Ok(Quantization { scale: self.scale as f32, zero_point: zero_point as i8 })
-    }
 }
 
 impl Format {

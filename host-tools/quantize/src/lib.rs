@@ -26,6 +26,7 @@ mod report;
 #[cfg(test)]
 mod sample;
 mod separate;
+mod sets;
 mod snap;
 mod statistics;
 mod structure;

@@ -119,6 +119,27 @@ fn the_residual_network_adds_powers_of_two_and_averages_ones() {
 }
 
 #[test]
+fn sums_of_both_signs_have_even_zero_points() {
+    for seed in 0..6 {
+        let mut float = residual(seed);
+        // Without the Relu behind the sum its zero point is free.
+        let sum = float.nodes.iter().position(|node| node.op == Op::Add).unwrap();
+        let relu = float.nodes.remove(sum + 1);
+        assert_eq!(relu.op, Op::Relu);
+        for node in &mut float.nodes {
+            node.inputs.iter_mut().filter(|id| **id == relu.output).for_each(|id| {
+                *id = relu.inputs[0];
+            });
+        }
+        let float = float.clone().ending_in(float.output);
+        let Quantized { graph, .. } = quantized(&float, Form::QLinear);
+        let sum = graph.nodes.iter().find(|node| node.op == Op::Add).unwrap();
+        let zero_point = format(&graph, sum.output).zero_point;
+        assert!(zero_point > -128 && zero_point % 2 == 0, "seed {seed}: {zero_point}");
+    }
+}
+
+#[test]
 fn the_same_network_comes_out_for_any_number_of_threads() {
     let float = seed_cnn(5);
     let calibration = samples(&float, 9);

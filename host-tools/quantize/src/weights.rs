@@ -1,8 +1,9 @@
 //! Quantizes the weights of one layer, channel by channel.
 
 use crate::QuantizeError;
-use crate::formats::{Format, LARGEST_FACTOR, SMALLEST_SCALE};
+use crate::formats::{Format, LARGEST_FACTOR};
 use crate::lower::{Kind, Layer};
+use crate::sets::SMALLEST_SCALE;
 use crate::snap::{LARGEST_GROWTH, Snapped, shorten, snap};
 use rayon::prelude::{IntoParallelIterator, ParallelIterator};
 use thumbnet_graph::onnx::Form;

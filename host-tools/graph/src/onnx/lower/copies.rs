@@ -2,7 +2,7 @@
 //! transposes that nothing else can look through.
 
 use super::Lowering;
-use super::join::Layout;
+use super::layout::Layout;
 use super::operands::Operand;
 use super::precision::Precision;
 use super::value::{Codes, Real, Source, Value};

@@ -28,6 +28,7 @@ mod head;
 mod input_order;
 mod int8;
 mod join;
+mod layout;
 mod line;
 mod mean;
 mod operands;

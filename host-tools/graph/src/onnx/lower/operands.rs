@@ -2,7 +2,7 @@
 
 use super::Lowering;
 use super::formats::FileFormat;
-use super::join::Layout;
+use super::layout::Layout;
 use super::precision::Precision;
 use super::value::{Codes, Value};
 use super::view::View;

@@ -2,7 +2,7 @@
 
 use super::Lowering;
 use super::formats::normalized;
-use super::join::Layout;
+use super::layout::Layout;
 use super::operands::Operand;
 use super::precision::Precision;
 use super::value::Value;
