@@ -116,12 +116,10 @@ impl Convolution {
             let padding = [0; 4].map(|_| random.below(if kind == Kind::Pointwise { 1 } else { 3 }));
             let [top, left, bottom, right] = padding;
             let (kernel, ic, dilation) = match kind {
-                Kind::Deep => {
-                    ([1 + random.below(4), 1 + random.below(5)], 1 + random.below(20), [1, 1])
-                }
-                Kind::Pointwise => ([1, 1], 1 + random.below(70), [1, 1]),
+                Kind::Deep => ([1 + random.below(4), 1 + random.below(5)], random.size(20), [1, 1]),
+                Kind::Pointwise => ([1, 1], random.size(70), [1, 1]),
                 Kind::Winograd | Kind::Winograd4 | Kind::CompactWinograd4 => {
-                    ([3, 3], 1 + random.below(20), [1, 1])
+                    ([3, 3], random.size(20), [1, 1])
                 }
                 Kind::Shallow => {
                     let squares = [(2, 1), (3, 1), (3, 2), (5, 1), (3, 3), (3, 4), (7, 1), (5, 3)];
@@ -145,7 +143,7 @@ impl Convolution {
                 _ => Window { kernel: [1 + random.below(3), 2], ..Window::square(2, 2) },
             };
             let size = if kind.has_large_tiles() { 19 } else { 9 };
-            let input = Shape::new(1 + random.below(11), 1 + random.below(size), ic);
+            let input = Shape::new(random.size(11), random.size(size), ic);
             let exists = match kind {
                 Kind::Deep => deep_kernel_exists(&window, &pool),
                 Kind::Pointwise => pointwise_kernel_exists(&window, &pool),
@@ -155,7 +153,7 @@ impl Convolution {
             };
             let positions = window.positions(input.h, input.w);
             if exists && positions.and_then(|[h, w]| pool.positions(h, w)).is_some() {
-                let mut case = Self::new(seed, input, 1 + random.below(21), window, pool);
+                let mut case = Self::new(seed, input, random.size(21), window, pool);
                 if kind.has_large_tiles() {
                     // Accumulators are to stay below 2^25.
                     case.bias.iter_mut().for_each(|bias| *bias %= 1 << 20);

@@ -53,7 +53,7 @@ impl Depthwise {
                 dilation: [1 + random.below(7) / 6, 1 + random.below(7) / 6],
                 padding: Padding { top, left, bottom, right },
             };
-            let input = Shape::new(1 + random.below(7), 1 + random.below(40), 1 + random.below(11));
+            let input = Shape::new(random.size(7), random.size(40), random.size(11));
             if window.positions(input.h, input.w).is_some() {
                 return Self::new(seed, input, window);
             }

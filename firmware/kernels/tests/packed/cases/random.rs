@@ -22,6 +22,11 @@ impl Random {
         ((u64::from(self.next()) * limit as u64) >> 32) as usize
     }
 
+    /// A size of 1 to `largest`; to 6 under Miri, to which each multiplication is hundreds.
+    pub fn size(&mut self, largest: usize) -> usize {
+        1 + self.below(if cfg!(miri) { largest.min(6) } else { largest })
+    }
+
     /// A third of the codes are extremes, so that saturation and sign errors show.
     pub fn code(&mut self) -> i8 {
         match self.below(6) {

@@ -11,18 +11,18 @@ use thumbnet_kernels::portable::AddFloat;
 
 /// Random cases of a kernel.
 const RANDOM: u64 = 400;
-/// Every case is run, except under Miri, to which each is minutes.
+/// Every case is run, except under Miri, to which each is seconds: some random ones.
 pub const STEP: usize = if cfg!(miri) { 150 } else { 1 };
 
 /// Of a packed convolution.
 pub fn convolutions(kind: Kind) -> impl Iterator<Item = Convolution> {
-    let random = (0..RANDOM).map(move |seed| Convolution::random(seed, kind));
-    random.chain(tails(kind)).chain(extremes(kind)).step_by(STEP)
+    let random = seeds(RANDOM).map(move |seed| Convolution::random(seed, kind));
+    random.chain(unless_miri(move || tails(kind).into_iter().chain(extremes(kind))))
 }
 
 /// Of the packed dense layer.
 pub fn dense_layers() -> impl Iterator<Item = FullyConnected> {
-    let random = (0..RANDOM / 2).map(|seed| {
+    let random = seeds(RANDOM / 2).map(|seed| {
         let mut random = Random::new(seed);
         FullyConnected::new(seed, 1 + random.below(90), 1 + random.below(40))
     });
@@ -39,7 +39,7 @@ pub fn dense_layers() -> impl Iterator<Item = FullyConnected> {
         let random = FullyConnected::new(3, inputs, outputs);
         [-128, 127].into_iter().flat_map(extreme).chain([random])
     });
-    random.chain(tails).chain(long).step_by(STEP)
+    random.chain(unless_miri(|| tails.chain(long)))
 }
 
 /// Of the depthwise convolution.
@@ -50,12 +50,12 @@ pub fn depthwise_layers() -> impl Iterator<Item = Depthwise> {
         let wide = (1..=13).map(move |c| Depthwise::new(9, Shape::new(5, 37, c), window));
         wide.chain((1..=8).map(move |c| Depthwise::new(10, Shape::new(1, 1, c), window)))
     });
-    (0..RANDOM).map(Depthwise::random).chain(tails).step_by(STEP)
+    seeds(RANDOM).map(Depthwise::random).chain(unless_miri(|| tails))
 }
 
 /// Of both pools: a seed for the codes, a map and a window.
 pub fn pool_layers() -> impl Iterator<Item = (u64, Shape, Window)> {
-    let random = (0..RANDOM).map(|seed| {
+    let random = seeds(RANDOM).map(|seed| {
         let (input, window) = random_pool(seed);
         (seed, input, window)
     });
@@ -66,20 +66,31 @@ pub fn pool_layers() -> impl Iterator<Item = (u64, Shape, Window)> {
         let window = Window { kernel, dilation, ..Window::UNIT };
         [1, 4, 7, 8, 12, 19].map(|channels| (5, Shape::new(h, w, channels), window))
     });
-    random.chain(large).step_by(STEP)
+    random.chain(unless_miri(|| large))
 }
 
 /// Of the sum of two maps: some layers with every pair of codes and a tail, many with maps of all lengths.
 pub fn all_sums() -> impl Iterator<Item = (AddFloat, [Vec<i8>; 2])> {
-    let lhs: Vec<i8> = (i8::MIN..=i8::MAX).flat_map(|code| [code; 257]).collect();
-    let rhs: Vec<i8> = (i8::MIN..=i8::MAX).cycle().take(lhs.len()).collect();
-    let pairs = [lhs, rhs];
-    let all_pairs = (0..20).map(move |seed| (random_sum(seed), pairs.clone()));
-    let lengths = (0..RANDOM).map(|seed| {
+    let all_pairs = unless_miri(|| {
+        let lhs: Vec<i8> = (i8::MIN..=i8::MAX).flat_map(|code| [code; 257]).collect();
+        let rhs: Vec<i8> = (i8::MIN..=i8::MAX).cycle().take(lhs.len()).collect();
+        (0..20).map(move |seed| (random_sum(seed), [lhs.clone(), rhs.clone()]))
+    });
+    let lengths = seeds(RANDOM).map(|seed| {
         let mut random = Random::new(seed);
         let len = random.below(40);
         let maps = [0; 2].map(|_| (0..len).map(|_| random.code()).collect());
         (random_sum(seed), maps)
     });
-    lengths.chain(all_pairs).step_by(STEP)
+    lengths.chain(all_pairs)
+}
+
+/// The seeds of so many random cases.
+fn seeds(count: u64) -> impl Iterator<Item = u64> {
+    (0..count).step_by(STEP)
+}
+
+/// What `make` gives; nothing under Miri.
+fn unless_miri<I: Iterator>(make: impl FnOnce() -> I) -> impl Iterator<Item = I::Item> {
+    (!cfg!(miri)).then(make).into_iter().flatten()
 }
