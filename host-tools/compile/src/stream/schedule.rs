@@ -89,9 +89,12 @@ impl Schedule {
         let fronts = group.fronts(rows)?;
         let rounds = (0..fronts[0].len()).map(|round| group.stripes(&fronts, round));
         let rounds = rounds.collect::<Option<Vec<_>>>()?;
-        let bands: Vec<_> =
+        let mut bands: Vec<_> =
             (0..steps.len()).filter_map(|index| group.band(&fronts, index)).collect();
         let in_place = group.in_place(&bands);
+        for (map, band) in bands.iter_mut().filter(|(map, _)| place(&in_place, *map) == *map) {
+            band.end = group.written(&fronts, &in_place, *map);
+        }
         let overlaps = group.overlaps(&fronts, &bands, &in_place);
         let scratch_bytes = group.scratch_bytes(&rounds);
         Some(Self { steps, rounds, bands, in_place, overlaps, scratch_bytes })
@@ -306,6 +309,20 @@ impl<'a> Group<'a> {
         pairs
     }
 
+    /// By round, one past the last row that is written in the place of `map`: steps whose rows lie there may be ahead of the
+    /// step that makes it.
+    fn written(
+        &self,
+        fronts: &[Vec<usize>],
+        in_place: &[(TensorId, TensorId)],
+        map: TensorId,
+    ) -> Vec<usize> {
+        let steps = self.steps.iter().zip(fronts);
+        let writers = steps.filter(|(step, _)| place(in_place, step.output) == map);
+        let end = |round: usize| writers.clone().map(|(_, front)| front[round]).max().unwrap_or(0);
+        (0..fronts[0].len()).map(end).collect()
+    }
+
     /// How whole outputs may lie on whole inputs that only this group still needs.
     fn overlaps(
         &self,
@@ -328,7 +345,8 @@ impl<'a> Group<'a> {
             let first_writer = self.steps.iter().position(writes).unwrap_or(index);
             if band(bands, output).is_none() && place(in_place, output) == output {
                 overlaps.extend(inputs.iter().map(|input| {
-                    let overlap = self.overlap(fronts, *input, index, first_writer);
+                    let written = self.written(fronts, in_place, output);
+                    let overlap = self.overlap(fronts, *input, (output, &written), first_writer);
                     (*input, output, overlap)
                 }));
             }
@@ -337,19 +355,20 @@ impl<'a> Group<'a> {
     }
 
     /// As in [`thumbnet_kernels::order`], with rounds as groups: what a round has written must not be what is read later.
+    /// `written` has, by round, the rows in the output's place.
     fn overlap(
         &self,
         fronts: &[Vec<usize>],
         input: TensorId,
-        maker: usize,
+        (output, written): (TensorId, &[usize]),
         first_writer: usize,
     ) -> Overlap {
         // Whether in each round all that it needs of the input is read before the first byte is written.
         let gathers = self.readers(input).all(|reader| reader < first_writer);
         let input_row = row_bytes(self.shape(input));
-        let output_row = row_bytes(self.shape(self.steps[maker].output));
+        let output_row = row_bytes(self.shape(output));
         let mut lead = -(self.shape(input).len() as isize);
-        for (round, front) in fronts[maker].iter().enumerate() {
+        for (round, front) in written.iter().enumerate() {
             let reading = if gathers { round + 1 } else { round };
             if let Some(row) = self.first_needed(fronts, input, reading) {
                 lead = lead.max((front * output_row) as isize - (row * input_row) as isize);

@@ -70,6 +70,46 @@ impl Random {
         self.network_on(shape, nodes)
     }
 
+    /// Sums of two paths from one map, the body's windows larger than the shortcut's, so that one path may be ahead of the
+    /// other.
+    pub fn forked_network(&mut self) -> Int8Graph {
+        self.multiple = 4;
+        let shape = Shape::new(self.within(16, 41), self.within(4, 12), 4 * self.within(1, 2));
+        let mut graph = self.network_on(shape, 0);
+        self.square_conv(&mut graph, TensorId(0), [12, 3, 1]);
+        for _ in 0..self.within(1, 3) {
+            let from = graph.output;
+            let (filters, stride) = (4 * self.within(1, 4), self.within(1, 2));
+            let body = self.square_conv(&mut graph, from, [filters, 3, stride]);
+            let body = self.square_conv(&mut graph, body, [filters, 3, 1]);
+            let shortcut = self.square_conv(&mut graph, from, [filters, 1, stride]);
+            let (shape, format) = (graph.tensor(body).shape, self.format());
+            push(&mut graph, Op::Add, vec![body, shortcut], shape, format);
+        }
+        graph
+    }
+
+    /// A convolution of square windows and padding that keeps the size, but for the stride.
+    fn square_conv(
+        &mut self,
+        graph: &mut Int8Graph,
+        from: TensorId,
+        [filters, size, stride]: [usize; 3],
+    ) -> TensorId {
+        let input = graph.tensor(from).shape;
+        let side = size / 2;
+        let padding = Padding { top: side, left: side, bottom: side, right: side };
+        let (kernel, stride) = ([size, size], [stride, stride]);
+        let window = Window { kernel, stride, padding, ..Window::UNIT };
+        let [h, w] = window.positions(input.h, input.w).expect("its padding is enough");
+        let values = self.weights(filters * window.taps() * input.c);
+        let bias = (0..filters).map(|_| self.within(0, 20_000) as i32 - 10_000).collect();
+        let weights = Int8Weights { values, bias, scales: vec![0.002; filters] };
+        let op = Op::Conv2d(Conv2d { window, groups: 1, weights });
+        let format = self.format();
+        push(graph, op, vec![from], Shape::new(h, w, filters), format)
+    }
+
     fn network_on(&mut self, shape: Shape, nodes: usize) -> Int8Graph {
         let format = self.format();
         let mut graph = Int8Graph {
@@ -79,14 +119,14 @@ impl Random {
             output: TensorId(0),
             metadata: Metadata { name: "random".into(), ..Metadata::default() },
         };
-        for index in 0..nodes {
-            self.grow(&mut graph, index);
+        for _ in 0..nodes {
+            self.grow(&mut graph);
         }
         graph
     }
 
     /// Adds a node behind the last one.
-    fn grow(&mut self, graph: &mut Int8Graph, index: usize) {
+    fn grow(&mut self, graph: &mut Int8Graph) {
         let last = graph.output;
         let Tensor { shape, format, .. } = graph.tensor(last).clone();
         let other = self.partner(graph);
@@ -115,10 +155,7 @@ impl Random {
                 (Op::Add, vec![last, other], shape, format)
             }
         };
-        let name = format!("t{}", index + 1);
-        let output = graph.add_tensor(Tensor { name: name.clone(), shape, format });
-        graph.nodes.push(Node { name, op, inputs, output });
-        graph.output = output;
+        push(graph, op, inputs, shape, format);
     }
 
     /// A tensor that can be added to the last one: of its shape.
@@ -200,4 +237,19 @@ impl Random {
         let mut side = |kernel: usize| self.within(0, kernel - 1);
         Padding { top: side(kh), left: side(kw), bottom: side(kh), right: side(kw) }
     }
+}
+
+/// Adds a node, the output of the graph from now on.
+fn push(
+    graph: &mut Int8Graph,
+    op: Op<Int8Weights>,
+    inputs: Vec<TensorId>,
+    shape: Shape,
+    format: Quantization,
+) -> TensorId {
+    let name = format!("t{}", graph.tensors.len());
+    let output = graph.add_tensor(Tensor { name: name.clone(), shape, format });
+    graph.nodes.push(Node { name, op, inputs, output });
+    graph.output = output;
+    output
 }
