@@ -296,7 +296,11 @@ impl Search {
         let best = self.output.join("best");
         copy(&candidate_folder(&self.output, finalists[0].candidate), &best)?;
         let plot = self.output.join("pareto.svg");
-        let title = format!("{} networks for {}", state.candidates.len(), self.budget.board);
+        let title = format!(
+            "Held-out pictures right: {} networks for {}",
+            state.candidates.len(),
+            self.budget.board
+        );
         plot::write(&plot, &title, &state.candidates, &finalists)?;
         let report = Report {
             board: self.budget.board.clone(),
