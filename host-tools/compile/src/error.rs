@@ -53,6 +53,17 @@ pub enum CompileError {
         /// `|bias| + 128 * sum|w|`, the input's zero point folded into the bias.
         bound: u64,
     },
+    /// The memory plan loses a map before it was read for the last time.
+    #[error(
+        "{step}: the memory plan has lost a part of {map} by then, which is a fault of Thumbnet and not of the model; \
+         please report it with the model, and try another --optimize meanwhile"
+    )]
+    MemoryPlan {
+        /// The step that would read it.
+        step: String,
+        /// The map.
+        map: String,
+    },
     /// A file cannot be read or written.
     #[error("{}: {source}; check that the path exists and that you may {action} it", path.display())]
     Io {

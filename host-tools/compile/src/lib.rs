@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Int8Graph -validate-> -fuse-> groups of nodes -lower (fold), pack_weights, kernel_choice, winograd-> kernel calls
-//! kernel calls -stream, plan (lifetimes, pack)-> Program
+//! kernel calls -stream, plan (lifetimes, pack), memory_proof-> Program
 //! Program -emit-> Rust + weights        Program -fit-> does it fit this board?
 //! ```
 //!
@@ -24,6 +24,7 @@ mod layout;
 mod lifetimes;
 mod lower;
 mod memory_map;
+mod memory_proof;
 mod model_file;
 mod names;
 mod options;
@@ -72,5 +73,7 @@ pub fn compile(
     let mut packed: Vec<_> = plain.iter().map(pack).collect();
     kernel_choice::apply(graph, &groups, &plain, &mut packed, options)?;
     let plan = |lowered: &[lower::Lowered]| stream::plan(graph, lowered, options, digest);
-    Ok(winograd::with_winograd(&plain, packed, options, plan))
+    let program = winograd::with_winograd(&plain, packed, options, plan);
+    memory_proof::prove(graph, &plain, &program)?;
+    Ok(program)
 }

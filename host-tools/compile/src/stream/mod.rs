@@ -20,6 +20,7 @@ mod reach;
 mod schedule;
 mod search;
 
+pub(crate) use reach::Reach;
 pub(crate) use schedule::{Band, Schedule, Stripe, row_bytes};
 
 use crate::error::thousands;

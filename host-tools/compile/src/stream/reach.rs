@@ -6,7 +6,7 @@ use thumbnet_graph::{Int8Graph, TensorId, Window};
 
 /// How a step moves down the rows of its inputs.
 #[derive(Clone, Copy)]
-pub(super) struct Reach {
+pub(crate) struct Reach {
     /// Rows of the padded input under one row of the output.
     pub size: usize,
     /// Rows from there to those under the next one.
