@@ -72,7 +72,7 @@ pub fn write(graph: &Int8Graph, form: Form) -> Vec<u8> {
 
 /// The ONNX file of a float graph, which must be valid ([`crate::Graph::validate`]).
 ///
-/// Its input is f32, what the graph's is; after the logits comes a Softmax. Names are kept as [`write`] keeps them, and
+/// Its input is f32, what the graph's is; after the logits comes a Softmax. Names are kept as [`write()`] keeps them, and
 /// [`crate::onnx::read_float`] gives the same graph back where a function is not one of a later operator set.
 ///
 /// # Errors
