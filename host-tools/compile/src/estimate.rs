@@ -3,7 +3,7 @@
 //!
 //! Convolutions with packed weights for many channels have a model of their own, [`cost`]; everything else is so much for
 //! each multiplication and so much for each output, fitted to what the emulator counts (`thumbnet profile`). Over whole
-//! networks it is within some 10 %, 20 where nothing is packed.
+//! networks it is within some 10 %, 25 where nothing is packed.
 
 use crate::call::{Call, PackedLayout};
 use crate::cost;

@@ -50,11 +50,16 @@ impl Proof<'_> {
     fn run(&mut self, program: &Program, run: &Run) -> Result<(), CompileError> {
         let step = &self.lowered[run.step];
         let made = self.rows[run.step];
-        // A kernel that makes whole maps only reads from the first row on.
-        let first = Reach::of(self.graph, step).map_or(0, |reach| reach.first(made));
+        let reach = Reach::of(self.graph, step);
         for (&map, &region) in step.inputs.iter().zip(&run.inputs) {
-            let index = first.saturating_mul(row_bytes(self.graph.tensor(map).shape));
-            if !self.arena.holds(region, map, index) {
+            let shape = self.graph.tensor(map).shape;
+            // A kernel that makes whole maps only reads all of its inputs.
+            let rows = reach.map_or(0..shape.h, |reach| {
+                reach.first(made)..reach.end(made + run.output_shape.h).min(shape.h)
+            });
+            let index = rows.start.saturating_mul(row_bytes(shape));
+            let is_enough = region.bytes >= rows.len().saturating_mul(row_bytes(shape));
+            if !is_enough || !self.arena.holds(region, map, index) {
                 return Err(self.lost(&step.name, map));
             }
         }
@@ -183,6 +188,8 @@ mod tests {
         refused(|program| program.input.offset += 1);
         refused(|program| program.output.offset += 1);
         refused(|program| program.output.bytes -= 1);
+        refused(|program| program.steps.last_mut().unwrap().inputs[0].bytes -= 1);
+        refused(|program| program.streams[0].rounds[0].runs[0].inputs[0].bytes -= 1);
         refused(|program| {
             let run = &mut program.streams[0].rounds[1].runs[0];
             run.inputs[0].offset += 4;

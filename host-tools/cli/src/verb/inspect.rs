@@ -110,7 +110,7 @@ impl ModelReport {
         println!("input     {h} x {w} x {c}, int8");
         println!("classes   {}", or_unknown(&self.labels.join(", ")));
         println!();
-        print!("{}", self.summary);
+        println!("{}", self.summary);
         if let Some(fit) = &self.fit {
             print_fit(fit);
         }
